@@ -1,0 +1,178 @@
+"""`up`: everything from an empty folder to a running product, with what it does shown as it does it."""
+
+import hashlib
+import json
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+
+from .. import processes
+from .account import service_account
+from .problem import Problem
+from .services import Services
+from .state import ENVIRONMENT, PROJECT_ROOT, State, open_state
+from .supervisor import Program, Stopped, Supervisor
+
+# What a person is told to visit, and where it is.
+PAGES = (
+    ("Dashboard", "/"),
+    ("Demo customer page", "/demo/"),
+    ("API docs", "/api/docs/"),
+    ("Admin", "/admin/"),
+)
+
+
+class Up:
+    """One run of the whole product under this process."""
+
+    def __init__(self, *, once: bool) -> None:
+        self.once = once
+        self.started = float(os.environ.get("OPENCOM_STARTED") or time.time())
+        self.state: State = open_state(service_account())
+        self.environment: dict[str, str] = {}
+
+    def run(self) -> int:
+        """Run until the end is asked for, or until the first message when `once`; return the exit status."""
+        self._check_ports()
+        self.state.claim()
+        try:
+            with Supervisor(self._say) as supervisor:
+                try:
+                    return self._run(supervisor)
+                except Stopped:
+                    self._say("stopping")
+                    return 0
+        finally:
+            self.state.release()
+            self._say("everything has stopped")
+
+    def _run(self, supervisor: Supervisor) -> int:
+        services = Services(self.state)
+        self._say("starting " + services.describe())
+        services.start(supervisor)
+        self._say("the database is ready")
+        self.environment = self._environment(services)
+        self._save_environment()
+        self._prepare(supervisor, trusted=services.postgres is not None)
+        supervisor.start(*(self._program(name) for name in ("web", "live", "worker", "beat")))
+        supervisor.wait_ready(lambda name: self._say(f"{name} is ready") if name in {"web", "live"} else None)
+        if self.once:
+            return self._first_message(supervisor)
+        self._welcome()
+        supervisor.watch()
+        return 0
+
+    def _check_ports(self) -> None:
+        for port in (processes.web_port(os.environ), processes.live_port(os.environ)):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((processes.host(os.environ), port))
+                except PermissionError:
+                    raise Problem(f"Port {port} is reserved for root: choose one above 1023, PORT=8000 make up") from None
+                except OSError:
+                    raise Problem(
+                        f"Port {port} is in use by another program: stop it, or choose two free ports in a row, "
+                        f"PORT={port + 100} make up"
+                    ) from None
+
+    def _environment(self, services: Services) -> dict[str, str]:
+        web = f"http://127.0.0.1:{processes.web_port(os.environ)}"
+        defaults = {
+            "SECRET_KEY": self.state.secret_key(),
+            "DEBUG": "0",
+            "PUBLIC_URL": web,
+            "LIVE_URL": f"http://127.0.0.1:{processes.live_port(os.environ)}",
+            "ALLOWED_HOSTS": "127.0.0.1,localhost",
+            "CSRF_TRUSTED_ORIGINS": web,
+            "MEDIA_ROOT": str(self.state.media),
+            "PYTHONUNBUFFERED": "1",
+            **processes.ALLOCATOR,
+        }
+        chosen = {**defaults, **os.environ, **services.environment(), "STATE_DIR": str(self.state.directory)}
+        # Compiled modules halve the start; some machines switch them off for everybody.
+        chosen.pop("PYTHONDONTWRITEBYTECODE", None)
+        return chosen
+
+    def _save_environment(self) -> None:
+        """Let `manage.py` in another terminal reach this run; the file holds the secret key, so it is ours alone."""
+        names = ("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT")
+        names += ("DATABASE_URL", "REDIS_URL", "STATE_DIR")
+        kept = {name: self.environment[name] for name in names if name in self.environment}
+        self.state.write_note(ENVIRONMENT, json.dumps(kept, indent=1))
+
+    def _prepare(self, supervisor: Supervisor, *, trusted: bool) -> None:
+        """Migrate and fill a new database; a database of ours that this very code has prepared is left as it is."""
+        fingerprint = fingerprint_of_schema()
+        if trusted and self.state.read_note("prepared") == fingerprint:
+            return
+        self._manage(supervisor, "migrate", "--no-input", "--verbosity", "0")
+        self._say("the database has this version's shape")
+        if has_command("demo"):
+            self._manage(supervisor, "demo", "--if-empty")
+            self._say("the demo workspace is there")
+        if trusted:
+            self.state.write_note("prepared", fingerprint)
+
+    def _manage(self, supervisor: Supervisor, *words: str) -> None:
+        status = supervisor.run(processes.manage(*words), self.environment, name=words[0], directory=PROJECT_ROOT)
+        if status != 0:
+            raise Problem(f"`manage.py {' '.join(words)}` failed with status {status}; what it said is above.")
+
+    def _program(self, name: str) -> Program:
+        command = processes.PROCESSES[name](self.environment)
+        ready: dict[str, Callable[[], bool]] = {
+            "web": lambda: answers(self.environment["PUBLIC_URL"]),
+            "live": lambda: answers(self.environment["LIVE_URL"]),
+        }
+        return Program(name, command, self.environment, directory=PROJECT_ROOT, ready=ready.get(name))
+
+    def _first_message(self, supervisor: Supervisor) -> int:
+        command = processes.manage("doctor", "--first-message")
+        status = supervisor.run(command, self.environment, name="check", directory=PROJECT_ROOT)
+        self._say("a message went both ways" if status == 0 else "the first message did not get through")
+        return status
+
+    def _welcome(self) -> None:
+        web = self.environment["PUBLIC_URL"]
+        lines = [f"  {title:<20} {web}{path}" for title, path in PAGES]
+        print("\n" + "\n".join(lines))
+        sign_in = self.state.read_note("sign-in")
+        if sign_in:
+            print("\n" + "\n".join("  " + line for line in sign_in.strip().splitlines()))
+        print("\n  Ctrl-C stops everything; the data stays in", self.state.directory, "\n", flush=True)
+
+    def _say(self, text: str) -> None:
+        print(f"[{time.time() - self.started:6.1f} s] {text}", flush=True)
+
+
+def answers(url: str) -> bool:
+    """Tell whether an HTTP server answers there, whatever it answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own address
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+def has_command(name: str) -> bool:
+    """Tell whether one of our apps has a management command of this name, without loading Django."""
+    return any(PROJECT_ROOT.glob(f"*/**/management/commands/{name}.py"))
+
+
+def fingerprint_of_schema() -> str:
+    """Return a digest of all that decides the database's shape: our migrations and the versions of the libraries."""
+    digest = hashlib.sha256(sys.version.encode())
+    migrations = sorted((PROJECT_ROOT / "apps").glob("**/migrations/*.py"))
+    for path in (PROJECT_ROOT / "requirements.lock", PROJECT_ROOT / "opencom_project" / "settings.py", *migrations):
+        digest.update(str(path.relative_to(PROJECT_ROOT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
