@@ -15,7 +15,7 @@ up: environment widget ## Run everything until Ctrl-C (PORT=, STATE_DIR=; ONCE=1
 	@exec $(PYTHON) -m opencom_project.embedded up $(if $(ONCE),--once)
 
 test: environment ## Run every test (T=tests/conversations runs some; PART=unit runs one part)
-	@exec $(PYTHON) -m tests.ops.suite $(if $(PART),--part $(PART)) $(T)
+	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) -m tests.ops.suite $(if $(PART),--part $(PART)) $(T)
 
 lint: environment ## Check style, import rules and locked dependencies
 	@exec $(PYTHON) -m tests.ops.lint
@@ -30,7 +30,7 @@ bench: environment widget ## Measure against the floors (ARGS="--quick --json re
 	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) manage.py bench $(ARGS)
 
 chaos: environment ## Kill, cut and fill everything, and check that no message is lost, doubled or reordered
-	@exec $(PYTHON) -m tests.ops.suite --part chaos-full
+	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) -m tests.ops.suite --part chaos-full
 
 screenshots: environment widget ## Take the contact sheet of both sides from the running product
 	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) -m tests.e2e.screenshots

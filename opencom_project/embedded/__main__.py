@@ -31,7 +31,8 @@ def main(arguments: list[str]) -> int:
     try:
         if options.command == "up":
             return Up(once=options.once).run()
-        return run_beside_services([word for word in options.run_command if word != "--"], throwaway=options.throwaway)
+        command = options.run_command[1:] if options.run_command[:1] == ["--"] else options.run_command
+        return run_beside_services(command, throwaway=options.throwaway)
     except Problem as problem:
         print(f"\n{problem}", file=sys.stderr)
         return 1

@@ -238,7 +238,7 @@ class Supervisor:
                     else:
                         self._pass_on(key.data)
             if process.poll() is None:
-                self.say(f"{child.program.name} did not end in {child.program.stop_seconds:.0f} s and was killed")
+                self.say(f"{child.program.name} did not end in {child.program.stop_seconds:g} s and was killed")
         for child in children:
             if child.process is not None:
                 _end_group(child.process)
