@@ -1,6 +1,6 @@
 # Each target does one thing; `make help` lists them. Nothing is needed before the first but git, make and some python3.
 
-PYTHON := .venv/bin/python
+VENV_PYTHON := .venv/bin/python
 # Some machines forbid compiled modules for everybody; with them each start takes half as long.
 export PYTHONDONTWRITEBYTECODE :=
 export OPENCOM_STARTED := $(shell date +%s)
@@ -12,28 +12,28 @@ help: ## List what can be done here
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1  \2/p' Makefile
 
 up: environment widget ## Run everything until Ctrl-C (PORT=, STATE_DIR=; ONCE=1 sends one message and stops)
-	@exec $(PYTHON) -m opencom_project.embedded up $(if $(ONCE),--once)
+	@exec $(VENV_PYTHON) -m opencom_project.embedded up $(if $(ONCE),--once)
 
 test: environment ## Run every test (T=tests/conversations runs some; PART=unit runs one part)
-	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) -m tests.ops.suite $(if $(PART),--part $(PART)) $(T)
+	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.ops.suite $(if $(PART),--part $(PART)) $(T)
 
 lint: environment ## Check style, import rules and locked dependencies
-	@exec $(PYTHON) -m tests.ops.lint
+	@exec $(VENV_PYTHON) -m tests.ops.lint
 
 types: environment ## Check types
-	@exec $(PYTHON) -m mypy
+	@exec $(VENV_PYTHON) -m mypy
 
 docs: environment ## Write the reference pages that are generated from the code
-	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) manage.py reference
+	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) manage.py reference
 
 bench: environment widget ## Measure against the floors (ARGS="--quick --json report.json")
-	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) manage.py bench $(ARGS)
+	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) manage.py bench $(ARGS)
 
 chaos: environment ## Kill, cut and fill everything, and check that no message is lost, doubled or reordered
-	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) -m tests.ops.suite --part chaos-full
+	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.ops.suite --part chaos-full
 
 screenshots: environment widget ## Take the contact sheet of both sides from the running product
-	@exec $(PYTHON) -m opencom_project.embedded run --throwaway -- $(PYTHON) -m tests.e2e.screenshots
+	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.e2e.screenshots
 
 environment:
 	@bin/bootstrap

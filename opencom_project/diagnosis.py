@@ -100,7 +100,9 @@ def secrets() -> tuple[Severity, str, str]:
     key = settings.SECRET_KEY
     public = urlsplit(settings.PUBLIC_URL).scheme == "https"
     if len(key) < 40 or len(set(key)) < 10 or key.startswith("django-insecure"):
-        return failure("SECRET_KEY is short or a known one", "set SECRET_KEY to 50 random characters, the same everywhere")
+        return failure(
+            "SECRET_KEY is short or a known one", "set SECRET_KEY to 50 random characters, the same everywhere"
+        )
     if settings.DEBUG and public:
         return failure("DEBUG is on at a public address: errors show the inside to strangers", "set DEBUG=0")
     if settings.DEBUG:
@@ -167,7 +169,8 @@ def broker() -> tuple[Severity, str, str]:
     """Redis answers and keeps what it is given."""
     if not settings.REDIS_URL:
         return warning(
-            "no Redis: everything works, up to some seconds later", "set REDIS_URL for instant delivery and background work"
+            "no Redis: everything works, up to some seconds later",
+            "set REDIS_URL for instant delivery and background work",
         )
     try:
         with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as client:
@@ -180,7 +183,9 @@ def broker() -> tuple[Severity, str, str]:
     if policy not in (None, "noeviction"):
         return failure(f"{version} forgets queued work when full ({policy})", "set maxmemory-policy noeviction")
     if not told.get("aof_enabled"):
-        return warning(f"{version} loses queued work when it restarts; it is found again in the database", "set appendonly yes")
+        return warning(
+            f"{version} loses queued work when it restarts; it is found again in the database", "set appendonly yes"
+        )
     return ok(version)
 
 
@@ -219,7 +224,9 @@ def worker() -> tuple[Severity, str, str]:
     served = {queue["name"] for names in queues.values() for queue in names}
     idle = [name for name in QUEUES.split(",") if name not in served]
     if idle:
-        return failure(f"no worker serves {', '.join(idle)}", "start one with WORKER_QUEUES set to them, or unset WORKER_QUEUES")
+        return failure(
+            f"no worker serves {', '.join(idle)}", "start one with WORKER_QUEUES set to them, or unset WORKER_QUEUES"
+        )
     return ok(f"{len(queues)} answering, serving {QUEUES.replace(',', ', ')}")
 
 
@@ -229,9 +236,13 @@ def owed() -> tuple[Severity, str, str]:
     late = len(effects.due(overdue_seconds=LATE_SECONDS))
     dead = effects.Effect.objects.filter(state=effects.Effect.State.DEAD).count()
     if late:
-        return failure(f"{late} effects are over {LATE_SECONDS} s late", "check that the worker and beat run: `bin/opencom beat`")
+        return failure(
+            f"{late} effects are over {LATE_SECONDS} s late", "check that the worker and beat run: `bin/opencom beat`"
+        )
     if dead:
-        return warning(f"{dead} effects have failed for good", "see `manage.py effects`, put the cause right, and retry them")
+        return warning(
+            f"{dead} effects have failed for good", "see `manage.py effects`, put the cause right, and retry them"
+        )
     return ok("nothing late, nothing dead")
 
 
@@ -240,7 +251,7 @@ def web() -> tuple[Severity, str, str]:
     """The web process answers at its public address."""
     address = settings.PUBLIC_URL.rstrip("/") + "/healthz"
     try:
-        with urlopen(address, timeout=5):  # noqa: S310 - the operator's own setting
+        with urlopen(address, timeout=5):
             return ok(address)
     except HTTPError as error:
         return failure(f"{address} answers with {error.code}", "check ALLOWED_HOSTS and where the proxy sends requests")

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
@@ -87,7 +87,9 @@ def exchange(web: str, sign_in: SignIn, say: Callable[[str, float], None]) -> li
 
             messenger.subscribe("thread", "messages.list", {"conversation": conversation})
             answer = f"Yes, here I am. ({secrets.token_hex(4)})"
-            agent.call("POST", f"/conversations/{conversation}/messages", {"client_id": str(uuid.uuid4()), "body": answer})
+            agent.call(
+                "POST", f"/conversations/{conversation}/messages", {"client_id": str(uuid.uuid4()), "body": answer}
+            )
             clock.done("the agent's answer is stored")
 
             messenger.wait_for("thread", lambda message: message.get("body") == answer)
@@ -114,9 +116,7 @@ class Caller:
     def call(self, method: str, path: str, body: object | None = None) -> Any:
         """Call an endpoint of the API and return its answer."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(  # noqa: S310 - the operator's own address
-            f"{self.web}{API}{path}", data=data, method=method, headers=self.headers
-        )
+        request = urllib.request.Request(f"{self.web}{API}{path}", data=data, method=method, headers=self.headers)
         try:
             with self.opener.open(request, timeout=FRAME_SECONDS) as answer:
                 text = answer.read()
@@ -137,14 +137,18 @@ class Socket:
         try:
             # The environment's proxy is for the outside; this address is the installation's own.
             self.connection: ClientConnection = connect(
-                url, origin=origin, open_timeout=FRAME_SECONDS, compression=None, proxy=None  # type: ignore[arg-type]
+                url,
+                origin=origin,
+                open_timeout=FRAME_SECONDS,
+                compression=None,
+                proxy=None,  # type: ignore[arg-type]
             )
         except (OSError, WebSocketException) as error:
             raise Undelivered(f"The socket {url} could not be opened: {error}") from None
         self._send({"type": "hello", **credential})
         self._read_until(lambda frame: frame["type"] == "ready", "its greeting")
 
-    def __enter__(self) -> "Socket":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -155,7 +159,9 @@ class Socket:
     def subscribe(self, name: str, query: str, params: dict[str, Any]) -> None:
         """Ask for a live query and return when its first answer is there."""
         self._send({"type": "sub", "id": name, "query": query, "params": params})
-        self._read_until(lambda frame: frame.get("id") == name and frame["type"] == "snapshot", f"a snapshot of {query}")
+        self._read_until(
+            lambda frame: frame.get("id") == name and frame["type"] == "snapshot", f"a snapshot of {query}"
+        )
 
     def wait_for(self, name: str, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Return when the query has shown such an item."""

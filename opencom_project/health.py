@@ -13,9 +13,9 @@ PATHS = {"web": "/healthz", "live": "/live/healthz"}
 def main(name: str) -> int:
     """Return 0 when the server answers that it is well."""
     port = {"web": processes.web_port, "live": processes.live_port}[name](os.environ)
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{PATHS[name]}", headers=_proxy_headers())  # noqa: S310
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{PATHS[name]}", headers=_proxy_headers())
     try:
-        with urllib.request.urlopen(request, timeout=4):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=4):
             return 0
     except (urllib.error.URLError, OSError) as error:
         print(f"{name} does not answer: {error}", file=sys.stderr)

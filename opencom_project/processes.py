@@ -52,7 +52,7 @@ def worker(environment: Environment) -> list[str]:
 
 def beat(environment: Environment) -> list[str]:
     """The clock: everything that runs by schedule. One of it, whatever the number of the others."""
-    schedule = os.path.join(environment.get("STATE_DIR", "/tmp"), "beat-schedule")  # noqa: S108, PTH118
+    schedule = os.path.join(environment.get("STATE_DIR", "/tmp"), "beat-schedule")
     return [*_celery("beat"), "--schedule", schedule, "--pidfile", "", "--loglevel", "WARNING"]
 
 
@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(2)
     name, *rest = arguments
     command = [*PROCESSES[name](os.environ), *rest] if name in PROCESSES else manage(*arguments)
-    os.execvpe(command[0], command, {**ALLOCATOR, **os.environ})  # noqa: S606
+    os.execvpe(command[0], command, {**ALLOCATOR, **os.environ})
 
 
 def _module(name: str) -> list[str]:

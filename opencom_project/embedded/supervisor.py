@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from .account import Account
 from .problem import Problem
@@ -76,7 +76,7 @@ class Supervisor:
         self._parent = os.getppid()
         self._width = 8
 
-    def __enter__(self) -> "Supervisor":
+    def __enter__(self) -> Self:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -148,7 +148,7 @@ class Supervisor:
             if program.log is not None:
                 output = stack.enter_context(program.log.open("wb" if _is_long(program.log) else "ab"))
             options = program.account.spawn_options() if program.account else {}
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(
                 list(program.command),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -73,7 +73,9 @@ class Up:
                 try:
                     probe.bind((processes.host(os.environ), port))
                 except PermissionError:
-                    raise Problem(f"Port {port} is reserved for root: choose one above 1023, PORT=8000 make up") from None
+                    raise Problem(
+                        f"Port {port} is reserved for root: choose one above 1023, PORT=8000 make up"
+                    ) from None
                 except OSError:
                     raise Problem(
                         f"Port {port} is in use by another program: stop it, or choose two free ports in a row, "
@@ -153,7 +155,7 @@ class Up:
 def answers(url: str) -> bool:
     """Tell whether an HTTP server answers there, whatever it answers."""
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own address
+        with urllib.request.urlopen(url, timeout=5):
             return True
     except urllib.error.HTTPError:
         return True
@@ -174,5 +176,3 @@ def fingerprint_of_schema() -> str:
         digest.update(str(path.relative_to(PROJECT_ROOT)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
-
-

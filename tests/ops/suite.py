@@ -10,9 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
+from xml.etree import ElementTree
 
 import psycopg
 from psycopg import sql
@@ -107,11 +107,11 @@ def run(part: Part, paths: list[str], report_path: Path, environment: dict[str, 
     print(f"\n--- {part.name}", flush=True)
     outcome = Outcome(part)
     started = time.monotonic()
-    if part.needs_widget and subprocess.run([ROOT / "bin" / "widget"], check=False).returncode != 0:  # noqa: S603
+    if part.needs_widget and subprocess.run([ROOT / "bin" / "widget"], check=False).returncode != 0:
         outcome.failed = 1
     else:
         command = [word.format(report=report_path) for word in part.command] or pytest_command(part, paths, report_path)
-        done = subprocess.run(command, cwd=ROOT, env=environment | part.environment, check=False)  # noqa: S603
+        done = subprocess.run(command, cwd=ROOT, env=environment | part.environment, check=False)
         count(outcome, report_path, done.returncode)
     outcome.seconds = time.monotonic() - started
     return outcome
@@ -129,7 +129,7 @@ def pytest_command(part: Part, paths: list[str], report_path: Path) -> list[str]
 def count(outcome: Outcome, report_path: Path, status: int) -> None:
     """Take the counts from the part's report; a part without one counts as one test."""
     if report_path.exists():
-        for suite in ElementTree.parse(report_path).getroot().iter("testsuite"):  # noqa: S314 - written by our own run
+        for suite in ElementTree.parse(report_path).getroot().iter("testsuite"):
             failed = int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             skipped = int(suite.get("skipped", 0))
             outcome.failed += failed
@@ -178,7 +178,7 @@ def make_template() -> str:
             "DJANGO_SETTINGS_MODULE": "opencom_project.settings_test",
         }
         command = [sys.executable, "manage.py", "migrate", "--no-input", "--verbosity", "0"]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)  # noqa: S603
+        subprocess.run(command, cwd=ROOT, env=environment, check=True)
         connection.execute(
             sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(name))
         )

@@ -63,12 +63,18 @@ def last_words(done: subprocess.CompletedProcess[str]) -> str:
 
 
 def has_python_outside_path() -> bool:
-    places = (*Path("/opt").glob("python*/bin/python3"), Path("/usr/local/bin/python3"), Path("/opt/homebrew/bin/python3"))
+    places = (
+        *Path("/opt").glob("python*/bin/python3"),
+        Path("/usr/local/bin/python3"),
+        Path("/opt/homebrew/bin/python3"),
+    )
     test = "import sys; sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14))"
     return any(place.exists() and subprocess.run([place, "-c", test], check=False).returncode == 0 for place in places)
 
 
-needs_bare_machine = pytest.mark.skipif(has_python_outside_path(), reason="this machine has a Python in a well-known place")
+needs_bare_machine = pytest.mark.skipif(
+    has_python_outside_path(), reason="this machine has a Python in a well-known place"
+)
 
 
 @needs_bare_machine
@@ -79,7 +85,9 @@ def test_a_machine_without_python_is_told_to_install_one(clone: Path, machine: P
 
 @needs_bare_machine
 def test_a_python_without_venv_and_pip_is_told_what_to_install(clone: Path, machine: Path) -> None:
-    program(machine, "python3", 'case "$*" in *"-m venv"*|*"-m pip"*) echo "No module named $2" >&2; exit 1;; esac; exit 1')
+    program(
+        machine, "python3", 'case "$*" in *"-m venv"*|*"-m pip"*) echo "No module named $2" >&2; exit 1;; esac; exit 1'
+    )
     said = last_words(bootstrap(clone, machine))
     assert "has neither venv nor pip" in said and "python3-venv" in said
 
@@ -87,13 +95,21 @@ def test_a_python_without_venv_and_pip_is_told_what_to_install(clone: Path, mach
 def test_an_unreachable_index_is_named_as_such(clone: Path, machine: Path) -> None:
     (machine / "python3").symlink_to(getattr(sys, "_base_executable", sys.executable))
     nowhere = "http://127.0.0.1:9/simple"
-    done = bootstrap(clone, machine, PYTHON=sys.executable, PIP_INDEX_URL=nowhere, PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull)
+    done = bootstrap(
+        clone, machine, PYTHON=sys.executable, PIP_INDEX_URL=nowhere, PIP_RETRIES="0", PIP_CONFIG_FILE=os.devnull
+    )
     assert last_words(done).startswith("The package index could not be reached for fetching uv: check the network")
 
 
 def test_a_full_disk_is_named_as_such(clone: Path, machine: Path) -> None:
-    program(machine, "uv", 'case "$*" in "venv "*) exit 0;; esac; echo "error: failed to write: No space left on device (os error 28)" >&2; exit 2')
-    assert last_words(bootstrap(clone, machine, PYTHON=sys.executable)).startswith("The disk is full: installing the Python packages takes")
+    program(
+        machine,
+        "uv",
+        'case "$*" in "venv "*) exit 0;; esac; echo "error: failed to write: No space left on device (os error 28)" >&2; exit 2',
+    )
+    assert last_words(bootstrap(clone, machine, PYTHON=sys.executable)).startswith(
+        "The disk is full: installing the Python packages takes"
+    )
 
 
 def test_other_files_than_the_lock_names_are_refused(clone: Path, machine: Path) -> None:
@@ -125,7 +141,10 @@ def test_the_lock_is_what_gets_installed_and_only_once(clone: Path, machine: Pat
     )
     first = bootstrap(clone, machine, PYTHON=sys.executable)
     assert first.returncode == 0, first.stderr
-    assert calls.read_text(encoding="utf-8").splitlines()[-1] == "pip sync -q --python .venv --require-hashes requirements.lock"
+    assert (
+        calls.read_text(encoding="utf-8").splitlines()[-1]
+        == "pip sync -q --python .venv --require-hashes requirements.lock"
+    )
     calls.unlink()
     started = time.monotonic()
     second = bootstrap(clone, machine, PYTHON=sys.executable)
@@ -137,7 +156,9 @@ def test_the_lock_is_what_gets_installed_and_only_once(clone: Path, machine: Pat
 
 
 def test_a_lock_left_by_a_killed_start_is_taken_over(clone: Path, machine: Path) -> None:
-    program(machine, "uv", f'case "$*" in "venv "*) mkdir -p .venv/bin; ln -s "{sys.executable}" .venv/bin/python;; esac')
+    program(
+        machine, "uv", f'case "$*" in "venv "*) mkdir -p .venv/bin; ln -s "{sys.executable}" .venv/bin/python;; esac'
+    )
     ended = subprocess.Popen(["true"])
     ended.wait()
     (clone / ".tools" / "lock").mkdir(parents=True)
@@ -160,7 +181,10 @@ def test_locks_name_no_host_and_hold_every_pinned_dependency() -> None:
     locked = {line.split(" ")[0] for line in text.splitlines() if "==" in line and not line.startswith((" ", "#"))}
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     declared = tomllib.loads(project)
-    wanted = [*declared["project"]["dependencies"], *(d for group in declared["dependency-groups"].values() for d in group)]
+    wanted = [
+        *declared["project"]["dependencies"],
+        *(d for group in declared["dependency-groups"].values() for d in group),
+    ]
     for dependency in wanted:
         name = dependency.split(";")[0].strip().split("[")[0].split("==")[0].lower()
         version = dependency.split(";")[0].partition("==")[2].strip()

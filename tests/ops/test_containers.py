@@ -89,7 +89,10 @@ def test_named_volumes_are_declared(composition: dict[str, Any]) -> None:
     for name, service in composition["services"].items():
         for volume in service.get("volumes", []):
             source = volume.split(":")[0]
-            assert (ROOT / source).exists() if source.startswith("./") else source in composition["volumes"], (name, volume)
+            assert (ROOT / source).exists() if source.startswith("./") else source in composition["volumes"], (
+                name,
+                volume,
+            )
 
 
 def test_redis_keeps_its_queue_and_refuses_rather_than_forgets(composition: dict[str, Any]) -> None:
@@ -117,7 +120,9 @@ def test_the_image_becomes_each_process_by_the_command_up_uses(name: str, tmp_pa
     stand_in = tmp_path / "python"
     stand_in.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >"{seen}"\n', encoding="utf-8")
     stand_in.chmod(0o755)
-    script = "import sys; sys.executable = sys.argv[1]; from opencom_project import processes; processes.main(sys.argv[2:])"
+    script = (
+        "import sys; sys.executable = sys.argv[1]; from opencom_project import processes; processes.main(sys.argv[2:])"
+    )
     subprocess.run([sys.executable, "-c", script, str(stand_in), name], cwd=ROOT, check=True)
     assert seen.read_text(encoding="utf-8").splitlines() == processes.PROCESSES[name](os.environ)[1:]
 

@@ -23,7 +23,13 @@ SQL = "import os, psycopg, sys; c = psycopg.connect(os.environ['DATABASE_URL'].r
 
 def run(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*RUN, sys.executable, "-c", script], cwd=ROOT, env=environment, text=True, capture_output=True, timeout=120, check=False
+        [*RUN, sys.executable, "-c", script],
+        cwd=ROOT,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
     )
 
 
@@ -44,7 +50,9 @@ def test_what_was_committed_and_queued_survives_a_killed_run(own_services: dict[
 c.execute("CREATE TABLE kept (n int)"); c.execute("INSERT INTO kept SELECT generate_series(1, 1000)")
 import redis; redis.Redis.from_url(os.environ["REDIS_URL"]).set("kept", "yes")
 import time; print("written", flush=True); time.sleep(1.2); print("settled", flush=True); time.sleep(60)"""
-    runner = subprocess.Popen([*RUN, sys.executable, "-c", write], cwd=ROOT, env=own_services, text=True, stdout=subprocess.PIPE)
+    runner = subprocess.Popen(
+        [*RUN, sys.executable, "-c", write], cwd=ROOT, env=own_services, text=True, stdout=subprocess.PIPE
+    )
     assert runner.stdout is not None
     assert [runner.stdout.readline().strip() for _ in range(2)] == ["written", "settled"]
     os.kill(runner.pid, signal.SIGKILL)
@@ -58,7 +66,9 @@ import redis; print(redis.Redis.from_url(os.environ["REDIS_URL"]).get("kept"))""
     assert eventually(lambda: using(state_dir) == [])
 
 
-def test_a_pid_file_of_a_restarted_machine_does_not_stop_the_database(own_services: dict[str, str], state_dir: Path) -> None:
+def test_a_pid_file_of_a_restarted_machine_does_not_stop_the_database(
+    own_services: dict[str, str], state_dir: Path
+) -> None:
     assert run("", own_services).returncode == 0
     # The number belongs to another program now, of the same account as Postgres, which would refuse to start.
     account = service_account()
@@ -132,7 +142,9 @@ def test_a_command_s_status_is_the_run_s_status(own_services: dict[str, str]) ->
     assert run("raise SystemExit(7)", own_services).returncode == 7
 
 
-def test_data_of_another_postgres_is_left_alone_and_the_ways_out_are_named(own_services: dict[str, str], state_dir: Path) -> None:
+def test_data_of_another_postgres_is_left_alone_and_the_ways_out_are_named(
+    own_services: dict[str, str], state_dir: Path
+) -> None:
     assert run("", own_services).returncode == 0
     (state_dir / "postgres" / "PG_VERSION").write_text("14\n", encoding="ascii")
     done = run("print('ran')", own_services)

@@ -30,7 +30,9 @@ def mark(tmp_path: Path) -> str:
 
 def supervise(script: str, mark: str) -> subprocess.Popen[str]:
     code = PRELUDE.replace("MARK", repr(mark)) + script
-    return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 WATCH = """
@@ -75,7 +77,7 @@ def test_children_end_when_the_supervisor_is_killed(mark: str) -> None:
 
 def test_everything_ends_when_the_parent_of_the_supervisor_is_killed(mark: str) -> None:
     code = PRELUDE.replace("MARK", repr(mark)) + WATCH.format(programs=SLEEP)
-    launcher = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); print('up', flush=True); input()"
+    launcher = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); print('up', flush=True); input()"
     parent = subprocess.Popen(
         [sys.executable, "-c", launcher, code], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -144,7 +146,9 @@ with Supervisor(say) as supervisor:
 
 
 def test_a_child_that_will_not_end_is_killed_and_it_is_said(mark: str) -> None:
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
     process = supervise(WATCH.format(programs=f"program('stubborn', {deaf!r}, stop_seconds=0.5)"), mark)
     read_until(process, "deaf")
     started = time.monotonic()

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     """Prints one line for each check and a remedy where one is needed; exits 1 when a check failed."""
 
     help = "Check the database, Redis, worker, sockets, clock, disk and secrets, and say the remedy for what is wrong."
-    requires_system_checks = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("checks", nargs="*", metavar="CHECK", choices=[*CHECKS, []], help=", ".join(CHECKS))
@@ -56,7 +56,11 @@ class Command(BaseCommand):
         return finding
 
     def _print(self, finding: Finding) -> None:
-        style = {Severity.OK: self.style.SUCCESS, Severity.WARNING: self.style.WARNING, Severity.FAILURE: self.style.ERROR}
+        style = {
+            Severity.OK: self.style.SUCCESS,
+            Severity.WARNING: self.style.WARNING,
+            Severity.FAILURE: self.style.ERROR,
+        }
         mark = style[finding.severity](f"{MARKS[finding.severity]:<5}")
         self.stdout.write(f"{mark} {finding.check:<11} {finding.text}")
         if finding.remedy:

@@ -11,7 +11,7 @@ class Command(BaseCommand):
     """Becomes the program that keeps everything running, which does without Django to stay small."""
 
     help = "Run Postgres, Valkey, web, live, worker and beat until Ctrl-C."
-    requires_system_checks = []
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="let one message go both ways, report, and stop")
