@@ -20,6 +20,7 @@ from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from apps.core import effects, rumours
 
@@ -266,7 +267,7 @@ def socket() -> tuple[Severity, str, str]:
     remedy = "start the live process, and let the proxy pass /ws/ to it with the Upgrade header"
     try:
         # A stranger's token has to be looked up before it is refused: the code shows that the whole way works.
-        with connect(address, origin=settings.PUBLIC_URL, open_timeout=5, proxy=None) as client:  # type: ignore[arg-type]
+        with connect(address, origin=Origin(settings.PUBLIC_URL), open_timeout=5, proxy=None) as client:
             client.send(json.dumps({"type": "hello", "token": UNKNOWN_TOKEN}))
             client.recv(timeout=5)
             client.recv(timeout=5)

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin
 
 API = "/api/v1"
 FRAME_SECONDS = 10.0
@@ -138,10 +139,10 @@ class Socket:
             # The environment's proxy is for the outside; this address is the installation's own.
             self.connection: ClientConnection = connect(
                 url,
-                origin=origin,
+                origin=Origin(origin),
                 open_timeout=FRAME_SECONDS,
                 compression=None,
-                proxy=None,  # type: ignore[arg-type]
+                proxy=None,
             )
         except (OSError, WebSocketException) as error:
             raise Undelivered(f"The socket {url} could not be opened: {error}") from None

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def _run_in(state: State, command: list[str], *, throwaway: bool) -> int:
         try:
             services.start(supervisor)
             environment = {**os.environ, **services.environment(), "STATE_DIR": str(state.directory)}
-            process = subprocess.Popen(command, env=environment, preexec_fn=lambda: end_with_parent(15))  # noqa: PLW1509
+            process = subprocess.Popen(command, env=environment, preexec_fn=lambda: end_with_parent(signal.SIGTERM))  # noqa: PLW1509
             try:
                 return supervisor.watch_until(process)
             finally:

@@ -13,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from .account import Account
@@ -144,7 +145,7 @@ class Postgres:
         )
         if done.returncode != 0:
             raise Problem(f"Postgres refused {statement!r}: {done.stderr.strip()}")
-        return done.stdout.strip()
+        return str(done.stdout).strip()
 
     def version(self) -> str:
         """Return the server's version as its programs tell it, such as 18.6."""
@@ -233,7 +234,7 @@ class Postgres:
                 return False
         return True
 
-    def _spawn_options(self) -> dict[str, object]:
+    def _spawn_options(self) -> dict[str, Any]:
         return self.account.spawn_options() if self.account else {}
 
 

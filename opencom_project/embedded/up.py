@@ -24,6 +24,11 @@ PAGES = (
     ("API docs", "/api/docs/"),
     ("Admin", "/admin/"),
 )
+# What another terminal's `manage.py` needs to reach this run.
+KEPT = (
+    *("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT"),
+    *("DATABASE_URL", "REDIS_URL", "STATE_DIR"),
+)
 
 
 class Up:
@@ -102,9 +107,7 @@ class Up:
 
     def _save_environment(self) -> None:
         """Let `manage.py` in another terminal reach this run; the file holds the secret key, so it is ours alone."""
-        names = ("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT")
-        names += ("DATABASE_URL", "REDIS_URL", "STATE_DIR")
-        kept = {name: self.environment[name] for name in names if name in self.environment}
+        kept = {name: self.environment[name] for name in KEPT if name in self.environment}
         self.state.write_note(ENVIRONMENT, json.dumps(kept, indent=1))
 
     def _prepare(self, supervisor: Supervisor, *, trusted: bool) -> None:
