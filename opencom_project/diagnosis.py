@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import redis
@@ -263,7 +263,7 @@ def web() -> tuple[Severity, str, str]:
 @check("socket")
 def socket() -> tuple[Severity, str, str]:
     """A websocket opens at the public address and reaches a live process that can look up a token."""
-    address = socket_address()
+    address = settings.LIVE_SOCKET_URL
     remedy = "start the live process, and let the proxy pass /ws/ to it with the Upgrade header"
     try:
         # A stranger's token has to be looked up before it is refused: the code shows that the whole way works.
@@ -316,12 +316,6 @@ def widget() -> tuple[Severity, str, str]:
     if not manifest.exists():
         return failure("the messenger has not been built", "run `bin/widget`")
     return ok("built")
-
-
-def socket_address() -> str:
-    """Return where sockets are opened, from LIVE_URL."""
-    live = urlsplit(settings.LIVE_URL)
-    return urlunsplit(({"https": "wss", "http": "ws"}.get(live.scheme, live.scheme), live.netloc, "/ws/", "", ""))
 
 
 def _hear(ear: redis.client.PubSub) -> bool:

@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 
 from .. import processes
 from .account import service_account
@@ -130,11 +129,9 @@ class Up:
 
     def _program(self, name: str) -> Program:
         command = processes.PROCESSES[name](self.environment)
-        ready: dict[str, Callable[[], bool]] = {
-            "web": lambda: answers(self.environment["PUBLIC_URL"]),
-            "live": lambda: answers(self.environment["LIVE_URL"]),
-        }
-        return Program(name, command, self.environment, directory=PROJECT_ROOT, ready=ready.get(name))
+        ports = {"web": processes.web_port(os.environ), "live": processes.live_port(os.environ)}
+        ready = (lambda: answers(processes.host(os.environ), ports[name])) if name in ports else None
+        return Program(name, command, self.environment, directory=PROJECT_ROOT, ready=ready)
 
     def _first_message(self, supervisor: Supervisor) -> int:
         command = processes.manage("doctor", "--first-message")
@@ -155,10 +152,10 @@ class Up:
         print(f"[{time.time() - self.started:6.1f} s] {text}", flush=True)
 
 
-def answers(url: str) -> bool:
+def answers(host: str, port: int) -> bool:
     """Tell whether an HTTP server answers there, whatever it answers."""
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/", timeout=5):
             return True
     except urllib.error.HTTPError:
         return True

@@ -26,9 +26,8 @@ def own_services(state_dir: Path) -> dict[str, str]:
     return kept | {"STATE_DIR": str(state_dir), "PYTHONDONTWRITEBYTECODE": ""}
 
 
-@pytest.fixture
-def free_ports() -> tuple[int, int]:
-    """Two ports in a row that nobody uses."""
+def two_free_ports() -> tuple[int, int]:
+    """Return two ports in a row that nobody uses."""
     for _ in range(100):
         with socket.socket() as first:
             first.bind(("127.0.0.1", 0))
