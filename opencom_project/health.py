@@ -7,13 +7,14 @@ import urllib.request
 
 from . import processes
 
+PORTS = {"web": processes.web_port, "live": processes.live_port}
 PATHS = {"web": "/healthz", "live": "/live/healthz"}
 
 
 def main(name: str) -> int:
     """Return 0 when the server answers that it is well."""
-    port = {"web": processes.web_port, "live": processes.live_port}[name](os.environ)
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{PATHS[name]}", headers=_proxy_headers())
+    address = f"http://127.0.0.1:{PORTS[name](os.environ)}{PATHS[name]}"
+    request = urllib.request.Request(address, headers=_proxy_headers())
     try:
         with urllib.request.urlopen(request, timeout=4):
             return 0

@@ -46,7 +46,7 @@ def worker(environment: Environment) -> list[str]:
         *_celery("worker"),
         *("--queues", environment.get("WORKER_QUEUES", QUEUES)),
         *("--concurrency", environment.get("WORKER_CONCURRENCY", "2")),
-        *("--without-gossip", "--without-mingle", "--loglevel", "WARNING"),
+        *("--without-gossip", "--without-mingle", "--include", "opencom_project.memory", "--loglevel", "WARNING"),
     ]
 
 

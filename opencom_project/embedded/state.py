@@ -49,6 +49,10 @@ class State:
         return self.directory / "media"
 
     @property
+    def static(self) -> Path:
+        return self.directory / "static"
+
+    @property
     def logs(self) -> Path:
         return self.directory / "log"
 

@@ -4,10 +4,12 @@ import hashlib
 import json
 import os
 import socket
+import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 
 from .. import processes
 from .account import service_account
@@ -23,10 +25,13 @@ PAGES = (
     ("API docs", "/api/docs/"),
     ("Admin", "/admin/"),
 )
+# What decides the database's shape, and the dashboard's collected files; the lock stands for the libraries' own.
+SCHEMA_SOURCES = ("requirements.lock", "opencom_project/settings.py", "apps/*/migrations/*.py")
+STATIC_SOURCES = ("requirements.lock", "opencom_project/settings.py", "static/**/*", "apps/*/static/**/*")
 # What another terminal's `manage.py` needs to reach this run.
 KEPT = (
     *("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT"),
-    *("DATABASE_URL", "REDIS_URL", "STATE_DIR"),
+    *("STATIC_ROOT", "DATABASE_URL", "REDIS_URL", "STATE_DIR"),
 )
 
 
@@ -96,6 +101,9 @@ class Up:
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
             "CSRF_TRUSTED_ORIGINS": web,
             "MEDIA_ROOT": str(self.state.media),
+            "STATIC_ROOT": str(self.state.static),
+            # Root on a machine of one's own is what `up` is for; anywhere else the container's account runs the worker.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges:RuntimeWarning",
             "PYTHONUNBUFFERED": "1",
             **processes.ALLOCATOR,
         }
@@ -110,22 +118,38 @@ class Up:
         self.state.write_note(ENVIRONMENT, json.dumps(kept, indent=1))
 
     def _prepare(self, supervisor: Supervisor, *, trusted: bool) -> None:
-        """Migrate and fill a new database; a database of ours that this very code has prepared is left as it is."""
-        fingerprint = fingerprint_of_schema()
-        if trusted and self.state.read_note("prepared") == fingerprint:
-            return
-        self._manage(supervisor, "migrate", "--no-input", "--verbosity", "0")
-        self._say("the database has this version's shape")
-        if has_command("demo"):
+        """Bring database and files to this version; what this very code has prepared in our own folder is left as it is."""
+        schema = fingerprint(SCHEMA_SOURCES)
+        if not trusted or self.state.read_note("prepared") != schema:
+            self._manage(supervisor, "migrate", "--no-input", "--verbosity", "0")
+            self._say("the database has this version's shape")
             self._manage(supervisor, "demo", "--if-empty")
+            self.state.write_note("sign-in", self._capture("demo", "--print-sign-in"))
             self._say("the demo workspace is there")
-        if trusted:
-            self.state.write_note("prepared", fingerprint)
+            self.state.write_note("prepared", schema)
+        files = fingerprint(STATIC_SOURCES)
+        if self.state.read_note("collected") != files:
+            self._manage(supervisor, "collectstatic", "--no-input", "--clear", "--verbosity", "0")
+            self._say("the dashboard's files are in place")
+            self.state.write_note("collected", files)
 
     def _manage(self, supervisor: Supervisor, *words: str) -> None:
         status = supervisor.run(processes.manage(*words), self.environment, name=words[0], directory=PROJECT_ROOT)
         if status != 0:
             raise Problem(f"`manage.py {' '.join(words)}` failed with status {status}; what it said is above.")
+
+    def _capture(self, *words: str) -> str:
+        done = subprocess.run(
+            processes.manage(*words),
+            cwd=PROJECT_ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise Problem(f"`manage.py {' '.join(words)}` failed: {done.stderr.strip()}")
+        return done.stdout
 
     def _program(self, name: str) -> Program:
         command = processes.PROCESSES[name](self.environment)
@@ -163,16 +187,10 @@ def answers(host: str, port: int) -> bool:
         return False
 
 
-def has_command(name: str) -> bool:
-    """Tell whether one of our apps has a management command of this name, without loading Django."""
-    return any(PROJECT_ROOT.glob(f"*/**/management/commands/{name}.py"))
-
-
-def fingerprint_of_schema() -> str:
-    """Return a digest of all that decides the database's shape: our migrations and the versions of the libraries."""
+def fingerprint(patterns: Iterable[str]) -> str:
+    """Return a digest of the project's files that match: what they decide is up to date while it stays the same."""
     digest = hashlib.sha256(sys.version.encode())
-    migrations = sorted((PROJECT_ROOT / "apps").glob("**/migrations/*.py"))
-    for path in (PROJECT_ROOT / "requirements.lock", PROJECT_ROOT / "opencom_project" / "settings.py", *migrations):
+    for path in sorted(path for pattern in patterns for path in PROJECT_ROOT.glob(pattern) if path.is_file()):
         digest.update(str(path.relative_to(PROJECT_ROOT)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()

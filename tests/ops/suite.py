@@ -4,7 +4,6 @@ Expects DATABASE_URL and REDIS_URL to lead to services that may be written to; `
 """
 
 import argparse
-import hashlib
 import os
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from xml.etree import ElementTree
 import psycopg
 from psycopg import sql
 
-from opencom_project.embedded.up import fingerprint_of_schema
+from opencom_project.embedded.up import SCHEMA_SOURCES, fingerprint
 
 ROOT = Path(__file__).resolve().parents[2]
 # pytest loads every plug-in it finds unless told which; most of those installed here serve other programs.
@@ -162,7 +161,7 @@ def make_template() -> str:
 
     Copying takes a third of a second where migrating takes several.
     """
-    name = "template_" + hashlib.sha256(fingerprint_of_schema().encode()).hexdigest()[:12]
+    name = "template_" + fingerprint(SCHEMA_SOURCES)[:12]
     url = os.environ["DATABASE_URL"]
     with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as connection:
         rows = connection.execute("SELECT datname FROM pg_database WHERE datname ~ '^(template|test)_'").fetchall()

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from opencom_project import processes
-from opencom_project.health import PATHS
+from opencom_project.health import PORTS
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = {"web", "live", "worker", "beat", "migrate"}
@@ -83,6 +83,11 @@ def test_every_variable_the_composition_reads_is_in_the_example(composition: dic
     read = {name for name, default in re.findall(r"\$\{([A-Z_]+)(:-[^}]*)?", text) if not default}
     example = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert read <= example
+
+
+def test_only_the_network_of_the_composition_is_believed_about_who_calls(composition: dict[str, Any]) -> None:
+    (network,) = composition["networks"]["default"]["ipam"]["config"]
+    assert composition["services"]["web"]["environment"]["TRUSTED_PROXIES"] == network["subnet"]
 
 
 def test_named_volumes_are_declared(composition: dict[str, Any]) -> None:
@@ -190,4 +195,4 @@ def test_health_is_asked_of_the_servers_only(composition: dict[str, Any]) -> Non
         for service in composition["services"].values()
         if "opencom_project.health" in service.get("healthcheck", {}).get("test", [])
     }
-    assert asked == set(PATHS)
+    assert asked == set(PORTS)

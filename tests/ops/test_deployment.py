@@ -1,0 +1,165 @@
+"""A real deployment without containers: the commands of compose.yaml, with its kind of environment, behind its proxy."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from opencom_project import processes
+from opencom_project.embedded.up import sign_in_of_demo
+from opencom_project.first_message import exchange
+
+from .conftest import two_free_ports
+from .processes_below import eventually
+
+ROOT = Path(__file__).resolve().parents[2]
+OPENCOM = str(ROOT / "bin" / "opencom")
+CADDY = shutil.which("caddy") or (str(ROOT / ".tools" / "caddy") if (ROOT / ".tools" / "caddy").exists() else None)
+RUN_WITH_SERVICES = [sys.executable, "-m", "opencom_project.embedded", "run", "--throwaway", "--"]
+TELL_AND_WAIT = "import os; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'], flush=True); input()"
+PUBLIC = {
+    "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough-to-be-taken-0123456789",
+    "PUBLIC_URL": "https://chat.example.test",
+    "LIVE_URL": "https://chat.example.test",
+    "ALLOWED_HOSTS": "chat.example.test",
+    "CSRF_TRUSTED_ORIGINS": "https://chat.example.test",
+    "TRUSTED_PROXIES": "127.0.0.1",
+    "MALLOC_ARENA_MAX": "2",
+}
+
+
+@pytest.fixture(scope="module")
+def deployment() -> Iterator[dict[str, str]]:
+    """The environment of a migrated installation with services of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="opencom-deployment-"))
+    folder.chmod(0o711)
+    ours = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "TEST_DATABASE_TEMPLATE", "DEBUG"}
+    base = {name: value for name, value in os.environ.items() if name not in ours} | {"STATE_DIR": str(folder)}
+    services = subprocess.Popen(
+        [*RUN_WITH_SERVICES, sys.executable, "-c", TELL_AND_WAIT],
+        cwd=ROOT,
+        env=base,
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert services.stdout is not None and services.stdin is not None
+    database, redis = services.stdout.readline().split()
+    environment = base | PUBLIC | {"DATABASE_URL": database, "REDIS_URL": redis, "MEDIA_ROOT": str(folder / "media")}
+    subprocess.run([OPENCOM, "migrate", "--verbosity", "0"], env=environment, check=True)
+    yield environment
+    services.stdin.close()
+    assert services.wait(30) == 0
+    shutil.rmtree(folder)
+
+
+@dataclass
+class Server:
+    """A process of the installation."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+@contextlib.contextmanager
+def running(names: list[str], environment: dict[str, str]) -> Iterator[list[Server]]:
+    servers = [
+        Server(name, subprocess.Popen([OPENCOM, name], env=environment, cwd="/", start_new_session=True))
+        for name in names
+    ]
+    try:
+        yield servers
+        assert [server.name for server in servers if server.process.poll() is not None] == []
+    finally:
+        for server in servers:
+            server.process.send_signal(signal.SIGTERM)
+        for server in servers:
+            server.process.wait(30)
+
+
+def healthy(name: str, environment: dict[str, str]) -> bool:
+    command = [sys.executable, "-m", "opencom_project.health", name]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False).returncode == 0
+
+
+def doctor(environment: dict[str, str], *checks: str) -> dict[str, str]:
+    done = subprocess.run(
+        [OPENCOM, "doctor", "--json", *checks], env=environment, text=True, capture_output=True, timeout=60, check=False
+    )
+    return {finding["check"]: f"{finding['severity']}: {finding['text']}" for finding in json.loads(done.stdout)}
+
+
+def test_the_deployment_s_settings_pass_django_s_own_check(deployment: dict[str, str]) -> None:
+    done = subprocess.run(
+        [OPENCOM, "check", "--deploy", "--fail-level", "WARNING"],
+        env=deployment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_process_starts_without_a_secret_of_its_own(deployment: dict[str, str]) -> None:
+    without = {name: value for name, value in deployment.items() if name != "SECRET_KEY"}
+    for name in processes.PROCESSES:
+        done = subprocess.run([OPENCOM, name], env=without, text=True, capture_output=True, timeout=60, check=False)
+        assert done.returncode != 0, name
+        assert "SECRET_KEY" in done.stdout + done.stderr, name
+
+
+def test_the_four_processes_run_by_their_commands_and_end_when_told(deployment: dict[str, str]) -> None:
+    port, _ = two_free_ports()
+    environment = deployment | {"PORT": str(port)}
+    with running(["web", "live", "worker", "beat"], environment) as servers:
+        assert eventually(lambda: healthy("web", environment) and healthy("live", environment), 60)
+        assert eventually(lambda: doctor(environment, "worker")["worker"].startswith("ok"), 60)
+        found = doctor(
+            environment, "database", "pgvector", "migrations", "redis", "rumours", "effects", "secrets", "files"
+        )
+        assert {name for name, text in found.items() if text.startswith("failure")} == set(), found
+    assert all(server.process.returncode in {0, -signal.SIGTERM} for server in servers), servers
+    assert not healthy("web", environment)
+    assert not healthy("live", environment)
+
+
+@pytest.mark.skipif(CADDY is None, reason="caddy is not on this machine")
+def test_a_message_goes_both_ways_through_the_proxy_at_one_origin(deployment: dict[str, str], tmp_path: Path) -> None:
+    assert CADDY is not None
+    port, live_port = two_free_ports()
+    public_port, admin_port = two_free_ports()
+    origin = f"http://127.0.0.1:{public_port}"
+    environment = deployment | {
+        "PORT": str(port),
+        "PUBLIC_URL": origin,
+        "LIVE_URL": origin,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "CSRF_TRUSTED_ORIGINS": origin,
+    }
+    subprocess.run([OPENCOM, "demo", "--if-empty"], env=environment, check=True, capture_output=True)
+    text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
+    text = text.replace("live:8001", f"127.0.0.1:{live_port}").replace("web:8000", f"127.0.0.1:{port}")
+    (tmp_path / "Caddyfile").write_text(f"{{\n\tadmin 127.0.0.1:{admin_port}\n}}\n{text}", encoding="utf-8")
+    proxy = subprocess.Popen(
+        [CADDY, "run", "--adapter", "caddyfile", "--config", str(tmp_path / "Caddyfile")],
+        env={"DOMAIN": origin, "HOME": str(tmp_path)},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        with running(["web", "live", "worker"], environment):
+            ready = lambda: doctor(environment, "web", "socket")  # noqa: E731
+            assert eventually(lambda: all(text.startswith("ok") for text in ready().values()), 60), ready()
+            steps = exchange(origin, sign_in_of_demo(environment), lambda *_: None)
+            assert steps[-1][0] == "the visitor sees it"
+    finally:
+        proxy.terminate()
+        proxy.wait(10)
