@@ -1,3 +1,5 @@
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -6,3 +8,7 @@ class ProjectConfig(AppConfig):
 
     name = "opencom_project"
     verbose_name = "Opencom"
+
+    def ready(self) -> None:
+        # Whoever owes an effect nudges through the app's own Celery, not through a default one.
+        import_module("opencom_project.celery")

@@ -1,0 +1,25 @@
+"""The audit log listens to every audited event, inside its transaction: without the entry, no action."""
+
+from __future__ import annotations
+
+from apps.audit.models import AuditEntry
+from apps.core.events import Event, on_required
+
+
+@on_required(Event)
+def record(event: Event) -> None:
+    """Write down an audited event."""
+    if not event.audited:
+        return
+    subject = event.subject()
+    workspace_id = getattr(subject, "workspace_id", None) or getattr(subject, "pk", None)
+    AuditEntry.objects.create(
+        workspace_id=workspace_id,
+        action=event.name,
+        actor_kind=event.actor.kind,
+        actor_id=event.actor.pk,
+        actor_label=event.actor.label[:200],
+        subject_kind=subject._meta.model_name if subject is not None else "",
+        subject_id=getattr(subject, "pk", None),
+        details=event.details(),
+    )

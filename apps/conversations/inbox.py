@@ -1,0 +1,108 @@
+"""The inbox: which conversations are in a list, in which order, page by page, and how many there are."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib.postgres.search import SearchQuery
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from apps.conversations.models import Conversation, Message
+from apps.core import limits
+from apps.core.access import Actor
+from apps.core.cursors import Cursor
+from apps.core.search import prefix_query
+from apps.visitors.models import Visitor
+from apps.workspaces.models import Member
+
+FOUND_MOST = 500
+"""A search looks at this many of the newest matching messages: beyond that it isn't a search but a list."""
+
+
+def listed(actor: Actor, *, status: str = "open", assignee: str = "", channel: str = "", q: str = "") -> QuerySet[Conversation]:
+    """Return the conversations of a list, ready for ``row_item``. ``assignee``: a member's id, ``none``, or empty for all."""
+    conversations: QuerySet[Conversation] = Conversation.objects.visible_to(actor)
+    if status != "all":
+        conversations = conversations.filter(status=status)
+    if assignee:
+        conversations = conversations.filter(assignee=None if assignee == "none" else assignee)
+    if channel:
+        conversations = conversations.filter(channel=channel)
+    if words := prefix_query(q):
+        conversations = conversations.filter(_found(actor, words, q.strip()))
+    return conversations.select_related("visitor", "assignee__user")
+
+
+def _found(actor: Actor, words: str, text: str) -> Q:
+    query = SearchQuery(words, search_type="raw", config="simple")
+    messages = Message.objects.visible_to(actor).filter(search=query).order_by("-created_at")
+    people = Visitor.objects.visible_to(actor).filter(Q(search=query) | Q(name__icontains=text) | Q(email__icontains=text))
+    in_messages = Q(pk__in=messages.values("conversation_id")[:FOUND_MOST])
+    return in_messages | Q(visitor__in=people.values("pk")[:FOUND_MOST])
+
+
+def page_of(
+    conversations: QuerySet[Conversation], cursor: str = "", limit: int = limits.PAGE_SIZE
+) -> tuple[list[Conversation], str | None]:
+    """Return a page, newest first, and the cursor of the next. Raises BadCursor."""
+    if cursor:
+        at, id_ = Cursor.decode(cursor, datetime, UUID)
+        conversations = conversations.filter(Q(last_at__lt=at) | Q(last_at=at, pk__lt=id_))
+    page = list(conversations.order_by("-last_at", "-pk")[: limit + 1])
+    following = Cursor.encode(page[limit - 1].last_at, page[limit - 1].pk) if len(page) > limit else None
+    return page[:limit], following
+
+
+def own_page(
+    visitor: Visitor, actor: Actor, cursor: str = "", limit: int = limits.PAGE_SIZE
+) -> tuple[list[Conversation], str | None]:
+    """Return a page of one visitor's conversations, newest first, and the cursor of the next. Raises BadCursor."""
+    conversations = Conversation.objects.visible_to(actor).filter(visitor=visitor).select_related("visitor", "assignee__user")
+    if cursor:
+        at, id_ = Cursor.decode(cursor, datetime, UUID)
+        conversations = conversations.filter(Q(public_last_at__lt=at) | Q(public_last_at=at, pk__lt=id_))
+    page = list(conversations.order_by("-public_last_at", "-pk")[: limit + 1])
+    following = Cursor.encode(page[limit - 1].public_last_at, page[limit - 1].pk) if len(page) > limit else None
+    return page[:limit], following
+
+
+def counts(member: Member) -> dict[str, int]:
+    """Return how many conversations are in each list, exactly, from the counters that a trigger keeps."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT bucket, sum(n) FROM conversations_count WHERE workspace_id = %s AND bucket = ANY(%s) GROUP BY bucket",
+            [member.workspace_id, list(_buckets(member).values())],
+        )
+        found = {bucket: int(n) for bucket, n in cursor.fetchall()}
+    return {name: found.get(bucket, 0) for name, bucket in _buckets(member).items()}
+
+
+def _buckets(member: Member) -> dict[str, str]:
+    return {
+        "open": "open",
+        "unassigned": "unassigned",
+        "mine": f"member:{member.pk}",
+        "snoozed": "snoozed",
+        "closed": "closed",
+        "unread": "unread",
+        "mine_unread": f"unread:{member.pk}",
+    }
+
+
+def fold_counts() -> int:
+    """Add up the counters' changes of the last seconds, so that reading them stays one short range. Returns how many were folded."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH folded AS (
+              DELETE FROM conversations_count AS c USING (
+                SELECT workspace_id, bucket FROM conversations_count GROUP BY 1, 2 HAVING count(*) > 1
+              ) AS many WHERE c.workspace_id = many.workspace_id AND c.bucket = many.bucket
+              RETURNING c.workspace_id, c.bucket, c.n
+            )
+            INSERT INTO conversations_count (workspace_id, bucket, n) SELECT workspace_id, bucket, sum(n) FROM folded GROUP BY 1, 2
+            """
+        )
+        return cursor.rowcount

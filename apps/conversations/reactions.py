@@ -1,0 +1,34 @@
+"""What follows from what happened to conversations, written in the same transaction."""
+
+from __future__ import annotations
+
+from apps.conversations.events import AttachmentStaged, StatusChanged
+from apps.core import effects
+from apps.core.events import on
+
+
+@on(StatusChanged)
+def wake_up_later(event: StatusChanged) -> None:
+    """Owe the end of a snooze."""
+    conversation = event.conversation
+    if conversation.snoozed_until is not None:
+        effects.owe(
+            "conversations.wake_up",
+            key=f"wake:{conversation.pk}:{conversation.head}",
+            payload={"conversation": str(conversation.pk), "until": conversation.snoozed_until.isoformat()},
+            workspace_id=conversation.workspace_id,
+            available_at=conversation.snoozed_until,
+        )
+
+
+@on(AttachmentStaged)
+def discard_later(event: AttachmentStaged) -> None:
+    """Owe the end of a staged file that no message takes."""
+    attachment = event.attachment
+    effects.owe(
+        "conversations.discard_attachment",
+        key=f"discard:{attachment.pk}",
+        payload={"attachment": str(attachment.pk)},
+        workspace_id=attachment.workspace_id,
+        available_at=attachment.staged_until,
+    )

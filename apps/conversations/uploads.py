@@ -1,0 +1,120 @@
+"""REST and download edge for files."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.core.files.base import ContentFile
+from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.conversations import actions, files
+from apps.conversations.files import NotAccepted
+from apps.conversations.items import attachment_item
+from apps.conversations.models import Attachment
+from apps.core import clock, limits
+from apps.core.access import allow
+from apps.core.api import APIView
+from apps.core.errors import TooLarge
+from apps.core.live import NotVisible
+from apps.core.views import Page
+from apps.visitors.models import Visitor
+from apps.workspaces.models import Member
+
+
+class UploadInput(serializers.Serializer[Any]):
+    file = serializers.FileField()
+
+
+class Attachments(APIView):
+    """Files waiting for their message."""
+
+    parser_classes: ClassVar[Any] = [MultiPartParser]
+    actor: Member | Visitor
+
+    @extend_schema(request={"multipart/form-data": UploadInput}, responses=OpenApiTypes.OBJECT)
+    @allow(member="conversations.reply", visitor=True)
+    def post(self, request: Request) -> Response:
+        """Upload one file; it waits an hour for the message that names it."""
+        limits.spend(limits.VISITOR_UPLOADS if self.actor.kind == "visitor" else limits.MEMBER_UPLOADS, self.actor.pk)
+        upload = request.FILES.get("file")
+        if upload is None or set(request.data) - {"file"}:
+            raise serializers.ValidationError({"file": ["Send one file as multipart field “file”."]})
+        if upload.size > limits.ATTACHMENT_BYTES:
+            raise TooLarge("A file may have at most 10 MiB.")
+        name = files.clean_name(upload.name or "")
+        try:
+            inspected = files.inspect(upload.read(), name)
+        except NotAccepted as error:
+            raise _Unsupported(str(error)) from error
+        attachment = Attachment(
+            workspace_id=self.actor.workspace_id,
+            member=self.actor if isinstance(self.actor, Member) else None,
+            visitor=self.actor if isinstance(self.actor, Visitor) else None,
+            name=name,
+            content_type=inspected.content_type,
+            size=len(inspected.content),
+            width=inspected.width,
+            height=inspected.height,
+            staged_until=clock.now() + timedelta(seconds=limits.STAGED_SECONDS),
+        )
+        attachment.file.save(uuid.uuid4().hex, ContentFile(inspected.content), save=False)
+        actions.stage_attachment(attachment, by=self.actor)
+        return Response({**attachment_item(attachment), "expires_at": attachment.staged_until}, status=201)
+
+
+class _Unsupported(exceptions.APIException):
+    status_code = 415
+    default_code = "unsupported_type"
+
+
+class AttachmentView(APIView):
+    """One file."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @allow(member="conversations.read", visitor=True)
+    def get(self, request: Request, attachment_id: UUID) -> Response:
+        """Return the file's description with a fresh address."""
+        attachment = Attachment.objects.visible_to(self.actor).filter(pk=attachment_id).first()
+        if attachment is None:
+            raise NotVisible
+        return Response(attachment_item(attachment))
+
+
+class SignedFile(Page):
+    """A file, for whoever holds an address signed less than five minutes ago."""
+
+    @allow(public=True)
+    def get(self, request: HttpRequest, token: str, name: str) -> HttpResponseBase:
+        """Hand out the file."""
+        attachment = Attachment.objects.filter(pk=files.opened(token)).first()
+        if attachment is None:
+            raise Http404
+        return _served(attachment)
+
+
+class MemberFile(Page):
+    """A file, for a signed-in member who can see it."""
+
+    @allow(member="conversations.read")
+    def get(self, request: HttpRequest, attachment_id: UUID) -> HttpResponseBase:
+        """Hand out the file."""
+        attachment = Attachment.objects.visible_to(self.actor).filter(pk=attachment_id).first()
+        if attachment is None:
+            raise Http404
+        return _served(attachment)
+
+
+def _served(attachment: Attachment) -> FileResponse:
+    try:
+        content = attachment.file.open("rb")
+    except FileNotFoundError as error:
+        raise Http404 from error
+    return FileResponse(content, content_type=attachment.content_type, headers=files.headers(attachment))

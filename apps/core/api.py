@@ -1,0 +1,94 @@
+"""The REST edge: views closed until a handler is opened, strict input, one error shape, keyset pages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.views import APIView as DRFView
+
+from apps.core import access, limits
+from apps.core.access import Actor
+
+
+class APIView(DRFView):
+    """A view closed until a handler is opened with ``@allow``. ``self.actor`` is who asks."""
+
+    permission_classes: ClassVar[Sequence[Any]] = []
+    throttle_classes: ClassVar[Sequence[Any]] = []
+    actor: Actor
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        handler = getattr(self, (request.method or "").lower(), None)
+        if handler is None:
+            raise exceptions.MethodNotAllowed(request.method or "")
+        actor = request.auth
+        try:
+            access.check(handler, actor)
+        except access.NotIdentified:
+            raise exceptions.NotAuthenticated() from None
+        if actor is not None:
+            self.actor = actor
+            if actor.kind == "member":
+                limits.spend(limits.MEMBER_REQUESTS, actor.pk)
+
+    def checked(self, serializer: type[Input], **kwargs: Any) -> dict[str, Any]:
+        """Return the body as the serializer checks it. Raises ValidationError, answered as 400."""
+        data = serializer(data=self.request.data, context={"actor": self.request.auth}, **kwargs)
+        data.is_valid(raise_exception=True)
+        return dict(data.validated_data)
+
+    def asked(self, serializer: type[Input]) -> dict[str, Any]:
+        """Return the query parameters as the serializer checks them. Raises ValidationError, answered as 400."""
+        parameters = {name: values[-1] for name, values in self.request.query_params.lists()}
+        data = serializer(data=parameters, context={"loose": True})
+        data.is_valid(raise_exception=True)
+        return dict(data.validated_data)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+class Input(serializers.Serializer[Any]):
+    """Input by allow-list: a field that isn't declared, or is of another JSON type, is refused."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError("Send a JSON object.", code="invalid")
+        if unknown := sorted(set(data) - set(self.fields)):
+            raise serializers.ValidationError({name: ["There is no such field."] for name in unknown})
+        if not self.context.get("loose"):
+            for name, value in data.items():
+                if not _fits(self.fields[name], value):
+                    raise serializers.ValidationError({name: ["This is of the wrong type."]})
+        return super().to_internal_value(data)
+
+
+_TYPES: tuple[tuple[type[Any], tuple[type, ...]], ...] = (
+    (serializers.BooleanField, (bool,)),
+    (serializers.CharField, (str,)),
+    (serializers.ChoiceField, (str,)),
+    (serializers.UUIDField, (str,)),
+    (serializers.DateTimeField, (str,)),
+    (serializers.IntegerField, (int,)),
+)
+
+
+def _fits(field: Any, value: object) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool) and not isinstance(field, (serializers.BooleanField, serializers.JSONField, serializers.DictField)):
+        return False
+    return all(isinstance(value, types) for kind, types in _TYPES if isinstance(field, kind))
+
+
+class PageInput(Input):
+    """The parameters every list takes."""
+
+    cursor = serializers.CharField(required=False, max_length=400)
+    limit = serializers.IntegerField(required=False, default=limits.PAGE_SIZE, min_value=1, max_value=limits.PAGE_SIZE_MAX)

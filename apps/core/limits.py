@@ -1,0 +1,241 @@
+"""Every limit and budget, each with its reason, and the token buckets that keep the rates.
+
+A bucket lives in Redis and is refilled by Redis' own clock. With Redis gone a limit either stays closed (``Limit.gone`` is CLOSED: whatever
+authenticates, sends mail or costs money is then counted in the database) or is kept by each process alone (OPEN: messaging).
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+import ipaddress
+import threading
+import time
+from dataclasses import dataclass
+
+import redis
+from django.conf import settings
+from django.db import connection
+
+MESSAGE_CHARACTERS = 10_000
+"""Zulip's limit and the longest message people really paste."""
+MESSAGE_ATTACHMENTS = 5
+ATTACHMENT_BYTES = 10 * 1024 * 1024
+ATTACHMENT_PIXELS = 40_000_000
+"""A decoded picture of this size takes about 160 MB: the most a worker may spend on one."""
+STAGED_SECONDS = 3600
+"""How long an uploaded file waits for its message."""
+FILE_URL_SECONDS = 300
+"""How long a signed file address opens the file (OWASP ASVS 5: at most five minutes)."""
+ATTRIBUTES = 100
+ATTRIBUTE_BYTES = 2048
+NAME_CHARACTERS = 200
+EVENT_BATCH = 100
+BODY_BYTES = 1024 * 1024
+JSON_DEPTH = 20
+JSON_NODES = 2000
+PAGE_SIZE = 50
+PAGE_SIZE_MAX = 100
+BULK_MAX = 100
+QUERY_CHARACTERS = 200
+FRAME_BYTES = 64 * 1024
+FRAMES_PER_10_SECONDS = 60
+SUBSCRIPTIONS = 200
+SOCKET_BUFFER_BYTES = 1024 * 1024
+"""What a client may lag behind before its socket is closed with 4008."""
+SOCKETS_PER_VISITOR = 5
+SOCKETS_PER_MEMBER = 20
+HELLO_SECONDS = 5
+IDLE_SECONDS = 60
+"""A client pings every 25 s; two missed pings and the socket is closed."""
+TICKET_SECONDS = 30
+PRESENCE_SECONDS = 120
+TYPING_SECONDS = 6
+SESSION_LIFETIME_DEFAULT = 24 * 3600
+SESSION_LIFETIME_MIN = 3600
+SESSION_LIFETIME_MAX = 7 * 24 * 3600
+
+
+class Gone(enum.Enum):
+    """What a limit does when Redis is gone."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most ``amount`` per ``seconds``, of which ``burst`` may come at once."""
+
+    name: str
+    amount: int
+    seconds: int
+    burst: int
+    gone: Gone = Gone.OPEN
+
+
+class Limited(Exception):
+    """A limit was reached. ``retry_after`` is in seconds."""
+
+    def __init__(self, limit: Limit, retry_after: float) -> None:
+        super().__init__(limit.name)
+        self.limit = limit
+        self.retry_after = max(1, int(retry_after + 0.999))
+
+
+LOGIN_FAILURES = Limit("login_failures", 5, 15 * 60, 5, Gone.CLOSED)
+LOGINS_BY_ADDRESS = Limit("logins_by_address", 30, 300, 10, Gone.CLOSED)
+BOOTS_BY_ADDRESS = Limit("boots_by_address", 60, 3600, 30)
+"""An office behind one address is normal: the burst is what 30 colleagues need on a Monday morning."""
+IDENTIFY = Limit("identify", 60, 3600, 10)
+NEW_CONVERSATIONS = Limit("new_conversations", 6, 3600, 3)
+VISITOR_MESSAGES = Limit("visitor_messages", 60, 60, 10)
+MEMBER_MESSAGES = Limit("member_messages", 300, 60, 20)
+CONVERSATION_MESSAGES = Limit("conversation_messages", 600, 60, 30)
+"""Writers to one conversation queue on its row: 32 of them fall to 274/s, so ten a second is all that anyone can need."""
+TRACKED_EVENTS = Limit("tracked_events", 600, 60, 100)
+VISITOR_UPLOADS = Limit("visitor_uploads", 20, 3600, 10)
+MEMBER_UPLOADS = Limit("member_uploads", 200, 3600, 20)
+SEARCHES = Limit("searches", 30, 60, 20)
+MEMBER_REQUESTS = Limit("member_requests", 600, 60, 120)
+SOCKETS_BY_ADDRESS = Limit("sockets_by_address", 60, 60, 60)
+TELLS = Limit("tells", 40, 60, 10)
+
+RATES = {value.name: value for value in list(vars().values()) if isinstance(value, Limit)}
+
+
+def spend(limit: Limit, subject: object, cost: int = 1) -> None:
+    """Take ``cost`` tokens from the subject's bucket. Raises Limited where there are too few."""
+    if not settings.LIMITS_ENFORCED:
+        return
+    key = f"limit:{limit.name}:{subject}"
+    wait = _spend_in_redis(limit, key, cost)
+    if wait is None:
+        wait = _spend_in_database(limit, key, cost) if limit.gone is Gone.CLOSED else _own.spend(limit, key, cost)
+    if wait > 0:
+        raise Limited(limit, wait)
+
+
+def refund(limit: Limit, subject: object) -> None:
+    """Empty the subject's record: a right password forgives the wrong ones before it."""
+    key = f"limit:{limit.name}:{subject}"
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM core_bucket WHERE key = %s", [key])
+    client = _redis()
+    if client is not None:
+        try:
+            client.delete(key)
+        except redis.RedisError:
+            _rest()
+
+
+def address_subject(address: str) -> str:
+    """Return what stands for a client address in a bucket's key: keyed, so that no address is stored; IPv6 by its /64."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        ip = ipaddress.ip_address("0.0.0.0")
+    if ip.version == 6:
+        address = str(ipaddress.ip_network((ip, 64), strict=False).network_address)
+    return account_subject(address)
+
+
+def account_subject(account: str) -> str:
+    """Return what stands for an account or address in a bucket's key, so that neither is stored."""
+    return hmac.new(settings.SECRET_KEY.encode(), account.strip().lower().encode(), hashlib.sha256).hexdigest()[:24]
+
+
+_SCRIPT = """
+local t = redis.call('TIME'); local now = t[1] + t[2] / 1e6
+local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local b = redis.call('HMGET', KEYS[1], 'n', 't')
+local tokens = math.min(burst, (tonumber(b[1]) or burst) + math.max(0, now - (tonumber(b[2]) or now)) * rate)
+local wait = 0
+if tokens >= cost then tokens = tokens - cost else wait = (cost - tokens) / rate end
+redis.call('HSET', KEYS[1], 'n', tostring(tokens), 't', tostring(now))
+redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
+return tostring(wait)
+"""
+
+_resting_until = 0.0
+_client: redis.Redis | None = None
+_script: redis.commands.core.Script | None = None
+
+
+def _redis() -> redis.Redis | None:
+    global _client, _script
+    if not settings.REDIS_URL or time.monotonic() < _resting_until:
+        return None
+    if _client is None:
+        _client = redis.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.3, max_connections=1000, retry=None
+        )
+        _script = _client.register_script(_SCRIPT)
+    return _client
+
+
+def _rest() -> None:
+    global _resting_until
+    _resting_until = time.monotonic() + 1.0
+
+
+def _spend_in_redis(limit: Limit, key: str, cost: int) -> float | None:
+    if _redis() is None or _script is None:
+        return None
+    try:
+        return float(_script(keys=[key], args=[limit.amount / limit.seconds, limit.burst, cost]))
+    except redis.RedisError:
+        _rest()
+        return None
+
+
+def _spend_in_database(limit: Limit, key: str, cost: int) -> float:
+    rate = limit.amount / limit.seconds
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO core_bucket AS bucket (key, tokens, filled_at) VALUES (%(key)s, %(burst)s - %(cost)s, clock_timestamp())
+            ON CONFLICT (key) DO UPDATE SET
+              tokens = greatest(-1.0, least(%(burst)s, bucket.tokens
+                + extract(epoch FROM clock_timestamp() - bucket.filled_at) * %(rate)s) - %(cost)s),
+              filled_at = clock_timestamp()
+            RETURNING tokens
+            """,
+            {"key": key[:120], "burst": float(limit.burst), "cost": float(cost), "rate": rate},
+        )
+        tokens = cursor.fetchone()[0]
+    return 0.0 if tokens >= 0 else -tokens / rate
+
+
+def forget_full() -> int:
+    """Delete the database's buckets that are full again. Returns how many."""
+    longest = max(limit.seconds * limit.burst / limit.amount for limit in RATES.values())
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM core_bucket WHERE filled_at < now() - make_interval(secs => %s)", [longest])
+        return cursor.rowcount
+
+
+class OwnBuckets:
+    """Buckets in this process's memory, for the limits that stay open without Redis."""
+
+    MOST = 10_000
+
+    def __init__(self) -> None:
+        self._buckets: dict[str, tuple[float, float]] = {}
+        self._lock = threading.Lock()
+
+    def spend(self, limit: Limit, key: str, cost: int) -> float:
+        """Return the seconds to wait, 0 where the tokens were there."""
+        rate, now = limit.amount / limit.seconds, time.monotonic()
+        with self._lock:
+            if len(self._buckets) > self.MOST:
+                self._buckets.clear()
+            tokens, filled_at = self._buckets.get(key, (float(limit.burst), now))
+            tokens = min(float(limit.burst), tokens + (now - filled_at) * rate)
+            wait = 0.0 if tokens >= cost else (cost - tokens) / rate
+            self._buckets[key] = (tokens - cost if wait == 0 else tokens, now)
+            return wait
+
+
+_own = OwnBuckets()

@@ -1,0 +1,50 @@
+"""What every request gets: an id, and an answer in our error shape where Django would give a page of HTML."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable
+
+import msgspec
+from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from psycopg_pool import PoolTimeout
+
+logger = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RequestIdMiddleware:
+    """Give each request an id: in the log line, the error body and the ``X-Request-Id`` header."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        request.request_id = uuid.uuid4().hex[:16]  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer 503 where the database is away, and JSON where the API is asked."""
+        if isinstance(exception, (OperationalError, InterfaceError, PoolTimeout)):
+            logger.warning("the database is away: %s", type(exception).__name__)
+            return _error(request, 503, "unavailable", "Try again in a moment.", {"Retry-After": "1"})
+        if request.path.startswith("/api/") and not isinstance(exception, (Http404, PermissionDenied)):
+            logger.error("unforeseen %s in %s", type(exception).__name__, request.resolver_match, exc_info=exception)
+            return _error(request, 500, "internal", "Something went wrong on our side.", {})
+        return None
+
+
+def not_found(request: HttpRequest) -> HttpResponse:
+    """Answer for an API address that doesn't exist."""
+    return _error(request, 404, "not_found", "This doesn't exist, or not for you.", {})
+
+
+def _error(request: HttpRequest, status: int, code: str, message: str, headers: dict[str, str]) -> HttpResponse:
+    body = {"error": {"code": code, "message": message, "request_id": getattr(request, "request_id", "")}}
+    return HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json", headers=headers)

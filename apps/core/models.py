@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Installation(models.Model):
+    """This installation. One row: its epoch changes with every restore from a backup, so that old cursors are refused."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    epoch = models.UUIDField(default=uuid.uuid4)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="one_installation")]
+
+    def __str__(self) -> str:
+        return str(self.epoch)
+
+
+class Effect(models.Model):
+    """Something owed to the outside or to later. The row is the debt; a Celery task is only the reminder."""
+
+    class State(models.TextChoices):
+        READY = "ready"
+        DONE = "done"
+        DEAD = "dead"
+
+    class Lane(models.TextChoices):
+        INTERACTIVE = "interactive"
+        NORMAL = "normal"
+        BULK = "bulk"
+
+    id = models.BigAutoField(primary_key=True)
+    workspace_id = models.UUIDField(null=True)
+    kind = models.CharField(max_length=80)
+    key = models.CharField(max_length=200, unique=True, help_text="What makes this debt one debt: owed once, paid once.")
+    order_key = models.CharField(
+        max_length=200, blank=True, default="", db_default="", help_text="Effects that share it are paid one after the other."
+    )
+    lane = models.CharField(max_length=12, choices=Lane)
+    payload = models.JSONField(default=dict, help_text="Ids and times, never content.")
+    state = models.CharField(max_length=5, choices=State, default=State.READY, db_default=State.READY)
+    available_at = models.DateTimeField(db_default=Now())
+    lease_until = models.DateTimeField(null=True)
+    lease_token = models.UUIDField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
+    last_error = models.CharField(max_length=500, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["available_at"], condition=models.Q(state="ready"), name="effect_due"),
+            models.Index(
+                fields=["order_key", "id"], condition=models.Q(state="ready") & ~models.Q(order_key=""), name="effect_order"
+            ),
+            models.Index(fields=["finished_at"], condition=models.Q(state="done"), name="effect_done"),
+            models.Index(fields=["created_at"], condition=models.Q(state="dead"), name="effect_dead"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+class Bucket(models.Model):
+    """A token bucket kept in the database, for the limits that stay closed when Redis is gone."""
+
+    key = models.CharField(primary_key=True, max_length=120)
+    tokens = models.FloatField()
+    filled_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["filled_at"], name="bucket_filled")]
+
+    def __str__(self) -> str:
+        return self.key

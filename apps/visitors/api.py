@@ -1,0 +1,262 @@
+"""REST for messengers (boot, session, identify, events) and for members (the visitors' directory)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiTypes, extend_schema
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core import limits
+from apps.core.access import allow
+from apps.core.api import APIView, Input, PageInput
+from apps.core.errors import Invalid, OriginRefused, SessionExpired
+from apps.core.live import NotVisible
+from apps.core.network import request_address
+from apps.core.slots import ask
+from apps.visitors import actions
+from apps.visitors.actions import BadSessionId, Blocked, Issued, TooManyAttributes
+from apps.visitors.directory import directory
+from apps.visitors.live import own_item, visitor_item
+from apps.visitors.models import Visitor, VisitorSession
+from apps.workspaces import origins
+from apps.workspaces.actions import note_widget_seen
+from apps.workspaces.models import Member, Workspace
+from apps.workspaces.public import messenger_of, team_of
+
+REFRESH_SHARE = 0.75
+"""A token is refreshed when less than a quarter of its life is left."""
+
+
+class DeviceInput(Input):
+    browser = serializers.CharField(max_length=50, required=False, allow_blank=True)
+    browser_version = serializers.CharField(max_length=50, required=False, allow_blank=True)
+    os = serializers.CharField(max_length=50, required=False, allow_blank=True)
+    type = serializers.ChoiceField(["desktop", "mobile", "tablet"], required=False)
+
+
+class WherePageInput(Input):
+    url = serializers.CharField(max_length=2000, allow_blank=True)
+    title = serializers.CharField(max_length=300, required=False, allow_blank=True)
+
+
+class ClientInput(Input):
+    type = serializers.CharField(max_length=30, required=False)
+    version = serializers.CharField(max_length=50, required=False)
+    identifier = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class AttributesField(serializers.DictField):
+    """A flat object: text, numbers, true or false, null, or a list of these."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        value: dict[str, Any] = super().to_internal_value(data)
+        for name, entry in value.items():
+            entries = entry if isinstance(entry, list) else [entry]
+            if not all(item is None or isinstance(item, (str, int, float, bool)) for item in entries):
+                raise serializers.ValidationError({name: ["Use text, a number, true or false, null, or a list of these."]})
+        return value
+
+
+class IdentifyInput(Input):
+    name = serializers.CharField(max_length=limits.NAME_CHARACTERS, required=False, allow_blank=True)
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
+    attributes = AttributesField(required=False)
+    page = WherePageInput(required=False)
+    locale = serializers.CharField(max_length=20, required=False, allow_blank=True)
+    timezone = serializers.CharField(max_length=60, required=False, allow_blank=True)
+
+
+class BootInput(IdentifyInput):
+    workspace = serializers.UUIDField()
+    session_id = serializers.CharField(max_length=64)
+    device = DeviceInput(required=False)
+    referrer = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    client = ClientInput(required=False)
+
+
+def _details(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what the input says, by the visitor's field names."""
+    page = data.pop("page", None)
+    if page is not None:
+        data |= {"page_url": page["url"], "page_title": page.get("title", "")}
+    return data
+
+
+def _session_item(issued: Issued) -> dict[str, Any]:
+    lifetime = max(0, int((issued.expires_at - datetime.now(issued.expires_at.tzinfo)).total_seconds()))
+    return {
+        "token": issued.token,
+        "expires_at": issued.expires_at,
+        "lifetime": lifetime,
+        "refresh_after": int(lifetime * REFRESH_SHARE),
+    }
+
+
+class VisitorView(APIView):
+    """A view for the bearer of a visitor's token."""
+
+    actor: Visitor
+
+    @property
+    def session(self) -> VisitorSession:
+        session: VisitorSession = self.request._request.visitor_session  # type: ignore[attr-defined]
+        return session
+
+
+class Boot(APIView):
+    """The first call of a messenger: who is this, and what to show."""
+
+    @extend_schema(request=BootInput, responses=OpenApiTypes.OBJECT)
+    @allow(public=True)
+    def post(self, request: Request) -> Response:
+        """Start a session for whoever holds this session id."""
+        limits.spend(limits.BOOTS_BY_ADDRESS, limits.address_subject(request_address(request._request)))
+        data = self.checked(BootInput)
+        workspace = Workspace.objects.filter(pk=data.pop("workspace")).first()
+        origin = request.headers.get("Origin")
+        if workspace is None or not origins.allows(workspace, origin):
+            raise OriginRefused()
+        try:
+            issued = actions.boot(
+                workspace, session_id=data.pop("session_id"), origin=origin or "", client=data.pop("client", {}), **_details(data)
+            )
+        except BadSessionId:
+            raise serializers.ValidationError({"session_id": ["Send 24 random bytes as base64url: 32 characters."]}) from None
+        except TooManyAttributes as error:
+            raise serializers.ValidationError({"attributes": [str(error)]}) from error
+        except Blocked:
+            raise exceptions.PermissionDenied("This visitor is blocked.", "blocked") from None
+        note_widget_seen(workspace, origin or "")
+        request._request.allowed_origin = origin  # type: ignore[attr-defined]
+        return Response(self._answer(workspace, issued))
+
+    def _answer(self, workspace: Workspace, issued: Issued) -> dict[str, Any]:
+        messenger = messenger_of(workspace)
+        slots: dict[str, Any] = {}
+        for offer in ask("boot", issued.visitor):
+            slots |= offer
+        return {
+            **_session_item(issued),
+            "visitor": own_item(issued.visitor),
+            "workspace": {"id": workspace.pk, "name": workspace.name},
+            "messenger": messenger,
+            "team": team_of(workspace) if messenger["show_avatars"] else [],
+            "expected_reply": messenger["expected_reply"],
+            "unread": slots.pop("unread", 0),
+            "last_unread": slots.pop("last_unread", None),
+            "live_url": settings.LIVE_SOCKET_URL,
+            "poll_url": settings.LIVE_POLL_URL,
+            "slots": slots,
+        }
+
+
+class Session(VisitorView):
+    """The session that the token opens."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @allow(visitor=True)
+    def get(self, request: Request) -> Response:
+        """Say until when the token is good, and for whom."""
+        return Response({"expires_at": self.session.expires_at, "visitor": own_item(self.actor)})
+
+    @extend_schema(responses={204: None})
+    @allow(visitor=True)
+    def delete(self, request: Request) -> Response:
+        """End the session: the token is dead at once, its sockets within seconds."""
+        actions.revoke(self.session)
+        return Response(status=204)
+
+
+class SessionRefresh(VisitorView):
+    """A fresh token for a living one."""
+
+    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @allow(visitor=True)
+    def post(self, request: Request) -> Response:
+        """Replace the token; the old one is dead at once."""
+        issued = actions.refresh(self.session)
+        if issued is None:
+            raise SessionExpired()
+        return Response(_session_item(issued))
+
+
+class OwnVisitor(VisitorView):
+    """The visitor that the token stands for."""
+
+    @extend_schema(request=IdentifyInput, responses=OpenApiTypes.OBJECT)
+    @allow(visitor=True)
+    def patch(self, request: Request) -> Response:
+        """Say more about the visitor. Attributes merge; an e-mail address is a claim that opens nothing."""
+        limits.spend(limits.IDENTIFY, self.actor.pk)
+        try:
+            visitor = actions.identify(self.actor, **_details(self.checked(IdentifyInput)))
+        except TooManyAttributes as error:
+            raise serializers.ValidationError({"attributes": [str(error)]}) from error
+        return Response(own_item(visitor))
+
+
+class TrackedEventInput(Input):
+    id = serializers.UUIDField()
+    name = serializers.CharField(max_length=100)
+    properties = AttributesField(required=False)
+    url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
+    at = serializers.DateTimeField()
+
+
+class TrackInput(Input):
+    events = TrackedEventInput(many=True, allow_empty=False)
+
+
+class TrackedEvents(VisitorView):
+    """What the visitor did on the customer's site."""
+
+    @extend_schema(request=TrackInput, responses=OpenApiTypes.OBJECT)
+    @allow(visitor=True)
+    def post(self, request: Request) -> Response:
+        """Store a batch of events; one sent twice is stored once."""
+        events = self.checked(TrackInput)["events"]
+        if len(events) > limits.EVENT_BATCH:
+            raise Invalid(f"Send at most {limits.EVENT_BATCH} events at once.")
+        limits.spend(limits.TRACKED_EVENTS, self.actor.pk, cost=len(events))
+        accepted = actions.track(self.actor, events)
+        return Response({"accepted": accepted, "duplicates": len(events) - accepted})
+
+
+class DirectoryInput(PageInput):
+    q = serializers.CharField(max_length=limits.QUERY_CHARACTERS, required=False, allow_blank=True)
+    presence = serializers.ChoiceField(["all", "online", "offline"], default="all")
+
+
+class Directory(APIView):
+    """The workspace's visitors."""
+
+    actor: Member
+
+    @extend_schema(parameters=[DirectoryInput], responses=OpenApiTypes.OBJECT)
+    @allow(member="users.read")
+    def get(self, request: Request) -> Response:
+        """List visitors, who was here last first."""
+        asked = self.asked(DirectoryInput)
+        if asked.get("q"):
+            limits.spend(limits.SEARCHES, self.actor.pk)
+        visitors, following = directory(self.actor, **asked)
+        return Response({"items": [visitor_item(visitor) for visitor in visitors], "next_cursor": following})
+
+
+class DirectoryEntry(APIView):
+    """One visitor."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @allow(member="users.read")
+    def get(self, request: Request, visitor_id: UUID) -> Response:
+        """Return a visitor as members see them."""
+        visitor = Visitor.objects.visible_to(self.actor).filter(pk=visitor_id).first()
+        if visitor is None:
+            raise NotVisible
+        return Response(visitor_item(visitor))

@@ -1,0 +1,146 @@
+"""What workspaces announce. Each event names who may hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.core.events import Event
+from apps.core.streams import Move
+from apps.workspaces.models import Member, User, Workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn(Event):
+    """A member signed in to the dashboard."""
+
+    name = "member.signed_in"
+    audited = True
+    member: Member
+
+    def subject(self) -> Member:
+        return self.member
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(Event):
+    """A member signed out; their sockets close."""
+
+    name = "member.signed_out"
+    audited = True
+    member: Member
+
+    def subject(self) -> Member:
+        return self.member
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"member:{self.member.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkspaceCreated(Event):
+    """A workspace came to be, with its owner."""
+
+    name = "workspace.created"
+    audited = True
+    workspace: Workspace
+
+    def subject(self) -> Workspace:
+        return self.workspace
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberAdded(Event):
+    """Somebody got a seat in a workspace."""
+
+    name = "member.added"
+    audited = True
+    member: Member
+
+    def subject(self) -> Member:
+        return self.member
+
+    def details(self) -> dict[str, Any]:
+        return {"role": self.member.role}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"members:{self.member.workspace_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberChanged(Event):
+    """A member's role or permissions changed."""
+
+    name = "member.changed"
+    audited = True
+    member: Member
+    before: str
+
+    def subject(self) -> Member:
+        return self.member
+
+    def details(self) -> dict[str, Any]:
+        return {"before": self.before, "after": self.member.role}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"members:{self.member.workspace_id}")
+        yield Move(f"member:{self.member.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberRemoved(Event):
+    """Somebody lost their seat; their sockets close."""
+
+    name = "member.removed"
+    audited = True
+    member: Member
+    user: User
+
+    def subject(self) -> Member:
+        return self.member
+
+    def details(self) -> dict[str, Any]:
+        return {"user": str(self.user.pk), "role": self.member.role}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"members:{self.member.workspace_id}")
+        yield Move(f"member:{self.member.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessengerChanged(Event):
+    """A workspace's messenger looks or greets differently."""
+
+    name = "workspace.messenger_changed"
+    audited = True
+    workspace: Workspace
+    changed: dict[str, Any] = field(default_factory=dict)
+
+    def subject(self) -> Workspace:
+        return self.workspace
+
+    def details(self) -> dict[str, Any]:
+        return self.changed
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"workspace:{self.workspace.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityChanged(Event):
+    """A workspace's allowed origins or session lifetime changed."""
+
+    name = "workspace.security_changed"
+    audited = True
+    workspace: Workspace
+    changed: dict[str, Any] = field(default_factory=dict)
+
+    def subject(self) -> Workspace:
+        return self.workspace
+
+    def details(self) -> dict[str, Any]:
+        return self.changed
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"workspace:{self.workspace.pk}")

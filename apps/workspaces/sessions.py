@@ -1,0 +1,68 @@
+"""The member behind a session cookie, for pages, the API and the live socket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.http import HttpRequest
+from django.utils.crypto import constant_time_compare
+
+from apps.core.access import Actor
+from apps.core.hub import Identity
+from apps.core.slots import fill
+from apps.workspaces import actions
+from apps.workspaces.models import Member
+
+WORKSPACE_KEY = "workspace"
+"""Where a session keeps the workspace its user works in now."""
+
+
+@fill("api.session")
+@fill("page.actor")
+def member_of(request: HttpRequest) -> Member | None:
+    """Return the member who is signed in on this request."""
+    return _member(request.session)
+
+
+def _member(session: Any) -> Member | None:
+    user_id = session.get(SESSION_KEY)
+    if user_id is None:
+        return None
+    members = Member.objects.select_related("user", "workspace").filter(user_id=user_id, user__is_active=True)
+    if (workspace_id := session.get(WORKSPACE_KEY)) is not None:
+        members = members.filter(workspace_id=workspace_id)
+    member = members.order_by("created_at").first()
+    if member is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), member.user.get_session_auth_hash()):
+        return None
+    return member
+
+
+@fill("live.ticket")
+def identify_by_ticket(ticket: str, origin: str | None) -> Identity | None:
+    """Return who holds this ticket. Only pages of our own origin may use one."""
+    if origin not in settings.OWN_ORIGINS:
+        return None
+    redeemed = actions.redeem_ticket(ticket)
+    return None if redeemed is None else _identity(*redeemed)
+
+
+def _identity(member: Member, session_key: str) -> Identity:
+    return Identity(actor=member, expires_at=time.time() + settings.SESSION_COOKIE_AGE, renew=lambda: _renewed(member, session_key))
+
+
+def _renewed(member: Member, session_key: str) -> Identity | None:
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    current = _member(store) if store.exists(session_key) else None
+    return _identity(current, session_key) if current is not None and current.pk == member.pk else None
+
+
+@fill("live.present")
+def touch(actors: Sequence[Actor]) -> None:
+    """Note that these members are at their dashboards."""
+    if ids := {actor.pk for actor in actors if actor.kind == "member"}:
+        actions.touch_members(ids)

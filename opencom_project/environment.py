@@ -1,0 +1,71 @@
+"""Settings from the environment: typed, and loud where something is missing or makes no sense."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default).strip()
+
+
+def secret(name: str) -> str:
+    """Return a secret that must be there."""
+    value = text(name)
+    if not value:
+        raise ImproperlyConfigured(f"Set {name}. A good one: python -c 'import secrets; print(secrets.token_urlsafe(50))'")
+    return value
+
+
+def flag(name: str, default: bool = False) -> bool:
+    value = text(name).lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    if value:
+        raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
+    return default
+
+
+def number(name: str, default: int) -> int:
+    value = text(name)
+    try:
+        return int(value) if value else default
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str) -> list[Network]:
+    try:
+        return [ipaddress.ip_network(part) for part in listing(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be addresses or networks separated by commas: {error}") from None
+
+
+def database(name: str) -> dict[str, Any]:
+    """Return Django's settings for ``postgresql://user:password@host:port/name?option=…``; ``?host=`` may be a socket's folder."""
+    url = urlsplit(text(name))
+    if url.scheme not in ("postgres", "postgresql"):
+        raise ImproperlyConfigured(f"Set {name}, such as postgresql://opencom:secret@127.0.0.1:5432/opencom, or start with “make up”.")
+    options = dict(parse_qsl(url.query))
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(url.path.lstrip("/")),
+        "USER": unquote(url.username or ""),
+        "PASSWORD": unquote(url.password or ""),
+        "HOST": options.pop("host", unquote(url.hostname or "")),
+        "PORT": options.pop("port", str(url.port or "")),
+        "OPTIONS": options,
+    }

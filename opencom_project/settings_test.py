@@ -1,0 +1,7 @@
+"""For the test suite: a fast password hasher, no rates unless a test asks, and no broker."""
+
+from opencom_project.settings import *  # noqa: F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LIMITS_ENFORCED = False
+STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}  # noqa: F405

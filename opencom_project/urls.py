@@ -1,0 +1,30 @@
+"""The site map: one line an app."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+
+from apps.conversations import urls as conversations
+from apps.core.middleware import not_found
+from apps.visitors import urls as visitors
+from apps.workspaces import urls as workspaces
+from opencom_project import api_docs, probes, widget_files
+
+api_v1 = [
+    *workspaces.api_v1,
+    *visitors.api_v1,
+    *conversations.api_v1,
+]
+
+urlpatterns = [
+    path("api/v1/", include(api_v1)),
+    path("api/openapi.json", api_docs.Schema.as_view()),
+    path("api/docs/", api_docs.page),
+    re_path(r"^api/", not_found),
+    path("healthz", probes.web),
+    path("widget/<path:name>", widget_files.serve),
+    path("admin/", admin.site.urls),
+    *getattr(workspaces, "pages", []),
+    *getattr(visitors, "pages", []),
+    *conversations.pages,
+]
+
