@@ -82,7 +82,8 @@ def append(conversation_id: UUID, entry: Entry) -> Appended | None:
 
 _APPEND = """
 WITH before AS MATERIALIZED (
-  SELECT id, status, unread_by_agents FROM conversations_conversation WHERE id = %(conversation)s FOR UPDATE
+  SELECT id AS locked_id, status AS status_before, unread_by_agents AS unread_before
+  FROM conversations_conversation WHERE id = %(conversation)s FOR UPDATE
 ), placed AS (
   UPDATE conversations_conversation AS c SET
     head = head + 1,
@@ -100,12 +101,12 @@ WITH before AS MATERIALIZED (
     public_last_author_name = CASE WHEN %(public)s THEN %(author_name)s ELSE public_last_author_name END,
     unread_by_agents = unread_by_agents + %(by_visitor)s::int,
     unread_by_visitor = unread_by_visitor + %(to_visitor)s::int,
-    status = CASE WHEN %(by_visitor)s THEN 'open' ELSE c.status END,
+    status = CASE WHEN %(by_visitor)s THEN 'open' ELSE status END,
     snoozed_until = CASE WHEN %(by_visitor)s THEN NULL ELSE snoozed_until END,
     closed_at = CASE WHEN %(by_visitor)s THEN NULL ELSE closed_at END,
     first_response_at = CASE WHEN %(response)s THEN coalesce(first_response_at, clock_timestamp()) ELSE first_response_at END
-  FROM before WHERE c.id = before.id
-  RETURNING c.id, c.workspace_id, c.head, c.public_head, c.last_at, before.status AS status_before, before.unread_by_agents AS unread_before
+  FROM before WHERE c.id = locked_id
+  RETURNING c.id, c.workspace_id, c.head, c.public_head, c.last_at, status_before, unread_before
 ), stored AS (
   INSERT INTO conversations_message
     (id, workspace_id, conversation_id, seq, public_seq, kind, author_kind, author_name, member_id, visitor_id, client_id, body, data, created_at)

@@ -123,9 +123,10 @@ class Up:
         if not trusted or self.state.read_note("prepared") != schema:
             self._manage(supervisor, "migrate", "--no-input", "--verbosity", "0")
             self._say("the database has this version's shape")
-            self._manage(supervisor, "demo", "--if-empty")
-            self.state.write_note("sign-in", self._capture("demo", "--print-sign-in"))
-            self._say("the demo workspace is there")
+            if has_command("demo"):
+                self._manage(supervisor, "demo", "--if-empty")
+                self.state.write_note("sign-in", self._capture("demo", "--print-sign-in"))
+                self._say("the demo workspace is there")
             self.state.write_note("prepared", schema)
         files = fingerprint(STATIC_SOURCES)
         if self.state.read_note("collected") != files:
@@ -194,3 +195,10 @@ def fingerprint(patterns: Iterable[str]) -> str:
         digest.update(str(path.relative_to(PROJECT_ROOT)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def has_command(name: str) -> bool:
+    """Tell whether one of the apps has this management command; the demo's may have been left out."""
+    return any(PROJECT_ROOT.glob(f"apps/*/management/commands/{name}.py")) or any(
+        PROJECT_ROOT.glob(f"opencom_project/management/commands/{name}.py")
+    )
