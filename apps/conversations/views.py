@@ -46,9 +46,30 @@ VIEWS = {
     for view in (
         View("open", "Open", "open", "", "All done", "Every conversation is answered, snoozed or closed."),
         View("mine", "Mine", "open", "me", "Nothing is yours", "What is assigned to you and open is here."),
-        View("unassigned", "Unassigned", "open", "none", "Nobody waits", "Open conversations that nobody has taken are here."),
-        View("snoozed", "Snoozed", "snoozed", "", "Nothing is snoozed", "What you snooze waits here until its time, or a reply."),
-        View("closed", "Closed", "closed", "", "Nothing is closed", "Closed conversations are kept here. A reply opens them again."),
+        View(
+            "unassigned",
+            "Unassigned",
+            "open",
+            "none",
+            "Nobody waits",
+            "Open conversations that nobody has taken are here.",
+        ),
+        View(
+            "snoozed",
+            "Snoozed",
+            "snoozed",
+            "",
+            "Nothing is snoozed",
+            "What you snooze waits here until its time, or a reply.",
+        ),
+        View(
+            "closed",
+            "Closed",
+            "closed",
+            "",
+            "Nothing is closed",
+            "Closed conversations are kept here. A reply opens them again.",
+        ),
         View("all", "All", "all", "", "No conversations", "What visitors write arrives here."),
     )
 }
@@ -133,7 +154,9 @@ class Inbox(Page):
             "messages": log.items,
             "messages_version": log.version,
             "drafts": {draft.kind: draft.body for draft in drafts},
-            "visitor": live.snapshot(self.actor, "visitors.get", of_visitor).data if may_see_visitor else conversation["visitor"],
+            "visitor": live.snapshot(self.actor, "visitors.get", of_visitor).data
+            if may_see_visitor
+            else conversation["visitor"],
             "earlier": live.snapshot(self.actor, "conversations.listByVisitor", of_visitor).items,
         }
 
@@ -146,7 +169,9 @@ class Messages(Page):
     @allow(member="conversations.read")
     def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         """Show the page of messages that ends before the one named by ``before``."""
-        conversation = Conversation.objects.visible_to(self.actor).select_related("visitor").filter(pk=conversation_id).first()
+        conversation = (
+            Conversation.objects.visible_to(self.actor).select_related("visitor").filter(pk=conversation_id).first()
+        )
         before = request.GET.get("before", "")
         if conversation is None or not (before.isascii() and before.isdigit() and len(before) < 19):
             raise Http404

@@ -37,7 +37,10 @@ class SignInForm(forms.Form):
         label="E-mail", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True})
     )
     password = forms.CharField(
-        label="Password", max_length=1000, strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        label="Password",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
 
@@ -47,9 +50,7 @@ class MessengerForm(forms.ModelForm):  # type: ignore[type-arg]
     languages = forms.MultipleChoiceField(
         label="Languages", choices=LANGUAGES, required=False, widget=forms.CheckboxSelectMultiple
     )
-    default_language = forms.ChoiceField(
-        label="Language when the visitor's isn't among them", choices=LANGUAGES
-    )
+    default_language = forms.ChoiceField(label="Language when the visitor's isn't among them", choices=LANGUAGES)
 
     class Meta:
         model = Messenger
@@ -103,7 +104,9 @@ class SecurityForm(forms.Form):
     allowed_origins = forms.CharField(
         label="Pages that may show the messenger",
         required=False,
-        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "off", "placeholder": "https://example.com"}),
+        widget=forms.Textarea(
+            attrs={"rows": 4, "spellcheck": "false", "autocapitalize": "off", "placeholder": "https://example.com"}
+        ),
         help_text="One a line: scheme and host. A star stands for every subdomain, such as https://*.example.com.",
     )
     any_origin = forms.BooleanField(

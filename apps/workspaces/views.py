@@ -48,7 +48,9 @@ class SignIn(Page):
                 form.add_error(None, str(refused.detail))
             except Limited as limited:
                 minutes = -(-limited.retry_after // 60)
-                form.add_error(None, f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again.")
+                form.add_error(
+                    None, f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
+                )
             else:
                 return redirect(_onwards(request, onwards))
         return self._form(form, onwards, status=422)

@@ -92,7 +92,9 @@ def slot_tag(context: template.Context, name: str, *args: Any) -> SafeString:
     """Let higher apps add to a page: each filler of the slot returns (template, context)."""
     offers = slots.ask(name, *args)
     request = context.get("request")
-    rendered = ((render_to_string(page, {**values, "actor": context.get("actor")}, request),) for page, values in offers)
+    rendered = (
+        (render_to_string(page, {**values, "actor": context.get("actor")}, request),) for page, values in offers
+    )
     return format_html_join("", "{}", rendered)
 
 

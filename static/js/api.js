@@ -1,0 +1,71 @@
+// Requests to our own server: the JSON API, and pages' fragments.
+
+/** A request that didn't succeed. `status` 0: the network didn't carry it, and the same request may be made again. */
+export class Refused extends Error {
+  constructor(status, { code = "unavailable", message = "The server can't be reached.", fields, ...rest } = {}, retryAfter = 0) {
+    super(message);
+    Object.assign(this, { status, code, fields, details: rest, retryAfter });
+  }
+
+  /** Whether the same request may succeed later, unchanged. */
+  get passing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+const token = () => document.querySelector('meta[name="csrf-token"]').content;
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, { credentials: "same-origin", ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(0);
+  }
+  if (response.status === 401 || (response.redirected && new URL(response.url).pathname.startsWith("/sign-in/"))) {
+    location.assign(`/sign-in/?next=${encodeURIComponent(location.pathname + location.search)}`);
+    throw new Refused(401, { code: "not_authenticated", message: "You are signed out." });
+  }
+  return response;
+}
+
+async function refusal(response) {
+  const answer = await response.json().catch(() => ({}));
+  return new Refused(response.status, answer.error, Number(response.headers.get("Retry-After")) || 0);
+}
+
+/** Call the API. Returns the answer's JSON, undefined for none. Throws Refused. */
+export async function call(method, path, body, { keepalive = false, signal } = {}) {
+  const isForm = body instanceof FormData;
+  const headers = { Accept: "application/json", "X-CSRFToken": token() };
+  if (body && !isForm) headers["Content-Type"] = "application/json";
+  const response = await request(`/api/v1${path}`, {
+    method, headers, keepalive, signal, body: isForm || !body ? body : JSON.stringify(body),
+  });
+  if (!response.ok) throw await refusal(response);
+  return response.status === 204 ? undefined : response.json();
+}
+
+/** Fetch one named part of a page. Returns its nodes in a DocumentFragment. Throws Refused. */
+export async function fragment(path, name, { signal } = {}) {
+  const response = await request(path, { headers: { "X-Fragment": name, Accept: "text/html" }, signal });
+  if (!response.ok) throw await refusal(response);
+  return parse(await response.text());
+}
+
+/** Make nodes of HTML that our own templates wrote (nothing else ever comes here). */
+export function parse(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return document.importNode(template.content, true);
+}
+
+/** A UUID, where the page is served without TLS too (crypto.randomUUID asks for a secure context). */
+export function uuid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
