@@ -1,0 +1,8 @@
+"""For the type checker, which reads the settings but starts nothing."""
+
+import os
+
+os.environ.setdefault("DATABASE_URL", "postgresql:///types")
+os.environ.setdefault("SECRET_KEY", "types")
+
+from opencom_project.settings import *  # noqa: E402, F403
