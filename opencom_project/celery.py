@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from celery import Celery
-from celery.signals import beat_init, worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opencom_project.settings")
 
@@ -15,14 +15,6 @@ app = Celery("opencom")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["apps.core"], related_name="effects")
 app.autodiscover_tasks(["opencom_project"], related_name="schedule")
-
-
-@beat_init.connect
-def set_the_clock(**_: Any) -> None:
-    """Give the beat its schedule; the other processes don't need it."""
-    from opencom_project.schedule import SCHEDULE
-
-    app.conf.beat_schedule = SCHEDULE
 
 
 _shutting_down = threading.Event()

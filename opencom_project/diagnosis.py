@@ -23,6 +23,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from apps.core import effects, rumours
+from apps.core.models import Effect
 
 from .celery import app as celery_app
 from .processes import QUEUES
@@ -190,27 +191,6 @@ def broker() -> tuple[Severity, str, str]:
     return ok(version)
 
 
-@check("rumours")
-def hearsay() -> tuple[Severity, str, str]:
-    """What one process spreads is heard, and the live processes listen."""
-    if not settings.REDIS_URL:
-        return warning("no Redis: sockets learn of changes from the database every 2 s", "set REDIS_URL")
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as client:
-            listeners = client.pubsub_numsub(rumours.CHANNEL)[0][1]
-            with client.pubsub(ignore_subscribe_messages=True) as ear:
-                ear.subscribe(rumours.CHANNEL)
-                ear.get_message(timeout=2)
-                heard = rumours.spread([]) and _hear(ear)
-    except redis.RedisError as error:
-        return failure(f"publishing failed: {error}", "see the check `redis`")
-    if not heard:
-        return failure("a rumour was not heard within 2 s", "look for a Redis that is overloaded or blocks PUBLISH")
-    if not listeners:
-        return failure("no live process listens", "start the live process, and check that it has the same REDIS_URL")
-    return ok(f"heard at once; {listeners} live process{'es' if listeners > 1 else ''} listening")
-
-
 @check("worker")
 def worker() -> tuple[Severity, str, str]:
     """Workers are up and serve every lane."""
@@ -235,7 +215,7 @@ def worker() -> tuple[Severity, str, str]:
 def owed() -> tuple[Severity, str, str]:
     """Nothing owed is late, which is also how a dead beat shows."""
     late = len(effects.due(overdue_seconds=LATE_SECONDS))
-    dead = effects.Effect.objects.filter(state=effects.Effect.State.DEAD).count()
+    dead = Effect.objects.filter(state=Effect.State.DEAD).count()
     if late:
         return failure(
             f"{late} effects are over {LATE_SECONDS} s late", "check that the worker and beat run: `bin/opencom beat`"
@@ -283,6 +263,27 @@ def socket() -> tuple[Severity, str, str]:
     return failure(f"{address} let a stranger in", "check that it is an Opencom that answers there")
 
 
+@check("rumours")
+def hearsay() -> tuple[Severity, str, str]:
+    """What one process spreads is heard, and the live processes listen."""
+    if not settings.REDIS_URL:
+        return warning("no Redis: sockets learn of changes from the database every 2 s", "set REDIS_URL")
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2) as client:
+            listeners = _count_listeners(client)
+            with client.pubsub(ignore_subscribe_messages=True) as ear:
+                ear.subscribe(rumours.CHANNEL)
+                ear.get_message(timeout=2)
+                heard = rumours.spread([]) and _hear(ear)
+    except redis.RedisError as error:
+        return failure(f"publishing failed: {error}", "see the check `redis`")
+    if not heard:
+        return failure("a rumour was not heard within 2 s", "look for a Redis that is overloaded or blocks PUBLISH")
+    if not listeners:
+        return warning("no live process listens", "if one runs, check that it has the same REDIS_URL")
+    return ok(f"heard at once; {listeners} live process{'es' if listeners > 1 else ''} listening")
+
+
 @check("files")
 def files() -> tuple[Severity, str, str]:
     """Uploads can be written."""
@@ -312,8 +313,7 @@ def disk() -> tuple[Severity, str, str]:
 @check("widget")
 def widget() -> tuple[Severity, str, str]:
     """The visitors' messenger has been built."""
-    manifest = Path(settings.BASE_DIR) / "widget" / "dist" / "manifest.json"
-    if not manifest.exists():
+    if not (settings.WIDGET_DIST / "manifest.json").exists():
         return failure("the messenger has not been built", "run `bin/widget`")
     return ok("built")
 
@@ -324,3 +324,11 @@ def _hear(ear: redis.client.PubSub) -> bool:
         if ear.get_message(timeout=max(0.0, deadline - time.monotonic())):
             return True
     return False
+
+
+def _count_listeners(client: redis.Redis) -> int:
+    """A live process starts to listen with its first socket, which the check before this one may just have been."""
+    deadline = time.monotonic() + 2
+    while not (listeners := client.pubsub_numsub(rumours.CHANNEL)[0][1]) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return int(listeners)

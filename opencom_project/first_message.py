@@ -117,7 +117,8 @@ class Caller:
     def call(self, method: str, path: str, body: object | None = None) -> Any:
         """Call an endpoint of the API and return its answer."""
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.web}{API}{path}", data=data, method=method, headers=self.headers)
+        address = f"{self.web}{API}{path}"
+        request = urllib.request.Request(address, data=data, method=method, headers=self.headers)
         try:
             with self.opener.open(request, timeout=FRAME_SECONDS) as answer:
                 text = answer.read()

@@ -5,6 +5,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 
 Environment = Mapping[str, str]
@@ -43,7 +44,8 @@ def live(environment: Environment) -> list[str]:
 def worker(environment: Environment) -> list[str]:
     """Effects, from the queues in WORKER_QUEUES."""
     return [
-        *_celery("worker"),
+        *_module("celery"),
+        *("--app", "opencom_project", "--quiet", "worker"),
         *("--queues", environment.get("WORKER_QUEUES", QUEUES)),
         *("--concurrency", environment.get("WORKER_CONCURRENCY", "2")),
         *("--without-gossip", "--without-mingle", "--include", "opencom_project.memory", "--loglevel", "WARNING"),
@@ -52,11 +54,11 @@ def worker(environment: Environment) -> list[str]:
 
 def beat(environment: Environment) -> list[str]:
     """The clock: everything that runs by schedule. One of it, whatever the number of the others."""
-    schedule = os.path.join(environment.get("STATE_DIR", "/tmp"), "beat-schedule")
-    return [*_celery("beat"), "--schedule", schedule, "--pidfile", "", "--loglevel", "WARNING"]
+    folder = environment.get("STATE_DIR") or tempfile.gettempdir()
+    return [*_module("opencom_project.clock"), "--state", f"{folder}/beat-schedule"]
 
 
-def migrate(environment: Environment) -> list[str]:
+def migrate(_: Environment) -> list[str]:
     """Bring the database to this version's shape, once before the others start."""
     return manage("migrate", "--no-input")
 
@@ -102,10 +104,6 @@ def main(arguments: list[str]) -> None:
 
 def _module(name: str) -> list[str]:
     return [sys.executable, "-m", name]
-
-
-def _celery(command: str) -> list[str]:
-    return [*_module("celery"), "--app", "opencom_project", "--quiet", command]
 
 
 if __name__ == "__main__":

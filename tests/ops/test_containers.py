@@ -1,4 +1,4 @@
-"""The image and the composition, without a container engine: what they name exists, and what they run is what `up` runs."""
+"""The image and the composition, without a container engine: what they name exists and is what `up` runs."""
 
 import os
 import re
@@ -114,8 +114,10 @@ def test_the_proxy_sends_sockets_and_polls_to_live_and_the_rest_to_web(compositi
     live = re.search(rf"handle {matcher} {{\s+reverse_proxy (\w+):(\d+)", text)
     rest = re.search(r"handle {\s+reverse_proxy (\w+):(\d+)", text)
     environment: dict[str, str] = {}
-    assert live is not None and live.groups() == ("live", str(processes.live_port(environment)))
-    assert rest is not None and rest.groups() == ("web", str(processes.web_port(environment)))
+    assert live is not None
+    assert live.groups() == ("live", str(processes.live_port(environment)))
+    assert rest is not None
+    assert rest.groups() == ("web", str(processes.web_port(environment)))
     assert {"live", "web"} <= set(composition["services"])
 
 
@@ -144,7 +146,8 @@ def test_every_program_a_process_runs_is_installed() -> None:
 def test_the_image_does_not_run_as_root_nor_carry_what_builds_it(instructions: list[tuple[str, str]]) -> None:
     last = stages(instructions)[-1]
     users = [rest for word, rest in last if word == "USER"]
-    assert users and users[-1] not in {"root", "0"}
+    assert users
+    assert users[-1] not in {"root", "0"}
     after = [word for word, _ in last[[word for word, _ in last].index("USER") :]]
     assert {"ENTRYPOINT", "CMD"} <= set(after), "what runs is said after the user is changed"
     assert not any(word == "COPY" and rest.split()[0] in {".", "./"} for word, rest in last)

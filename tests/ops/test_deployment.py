@@ -1,4 +1,4 @@
-"""A real deployment without containers: the commands of compose.yaml, with its kind of environment, behind its proxy."""
+"""A real deployment without containers: the commands of compose.yaml, its kind of environment, its proxy."""
 
 import contextlib
 import json
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import redis
 
 from opencom_project import processes
 from opencom_project.embedded.up import sign_in_of_demo
@@ -52,9 +53,10 @@ def deployment() -> Iterator[dict[str, str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    assert services.stdout is not None and services.stdin is not None
-    database, redis = services.stdout.readline().split()
-    environment = base | PUBLIC | {"DATABASE_URL": database, "REDIS_URL": redis, "MEDIA_ROOT": str(folder / "media")}
+    assert services.stdout is not None
+    assert services.stdin is not None
+    database, broker = services.stdout.readline().split()
+    environment = base | PUBLIC | {"DATABASE_URL": database, "REDIS_URL": broker, "MEDIA_ROOT": str(folder / "media")}
     subprocess.run([OPENCOM, "migrate", "--verbosity", "0"], env=environment, check=True)
     yield environment
     services.stdin.close()
@@ -132,6 +134,11 @@ def test_the_four_processes_run_by_their_commands_and_end_when_told(deployment: 
     assert not healthy("live", environment)
 
 
+def test_the_clock_hands_its_jobs_to_the_workers_queues(deployment: dict[str, str]) -> None:
+    with redis.Redis.from_url(deployment["REDIS_URL"]) as queues, running(["beat"], deployment):
+        assert eventually(lambda: any(b"clock.seconds" in job for job in queues.lrange("interactive", 0, -1)), 20)
+
+
 @pytest.mark.skipif(CADDY is None, reason="caddy is not on this machine")
 def test_a_message_goes_both_ways_through_the_proxy_at_one_origin(deployment: dict[str, str], tmp_path: Path) -> None:
     assert CADDY is not None
@@ -156,8 +163,13 @@ def test_a_message_goes_both_ways_through_the_proxy_at_one_origin(deployment: di
     )
     try:
         with running(["web", "live", "worker"], environment):
-            ready = lambda: doctor(environment, "web", "socket")  # noqa: E731
-            assert eventually(lambda: all(text.startswith("ok") for text in ready().values()), 60), ready()
+            found: dict[str, str] = {}
+
+            def all_is_well() -> bool:
+                found.update(doctor(environment, "web", "socket"))
+                return all(text.startswith("ok") for text in found.values())
+
+            assert eventually(all_is_well, 60), found
             steps = exchange(origin, sign_in_of_demo(environment), lambda *_: None)
             assert steps[-1][0] == "the visitor sees it"
     finally:

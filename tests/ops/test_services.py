@@ -18,7 +18,10 @@ from .processes_below import eventually, using
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = [sys.executable, "-m", "opencom_project.embedded", "run", "--"]
-SQL = "import os, psycopg, sys; c = psycopg.connect(os.environ['DATABASE_URL'].replace('postgres:', 'postgresql:'), autocommit=True)"
+SQL = (
+    "import os, psycopg, sys; "
+    "c = psycopg.connect(os.environ['DATABASE_URL'].replace('postgres:', 'postgresql:'), autocommit=True)"
+)
 
 
 def run(script: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -93,7 +96,8 @@ for path in sorted(Path(os.environ["STATE_DIR"]).rglob("*")):
     done = run(script, own_services)
     assert dict(line.split() for line in done.stdout.splitlines()) == {".s.PGSQL.5432": "0o0", "valkey.sock": "0o0"}
     key = State(state_dir, None).secret_key()
-    assert len(key) >= 50 and State(state_dir, None).secret_key() == key
+    assert len(key) >= 50
+    assert State(state_dir, None).secret_key() == key
     assert stat.S_IMODE((state_dir / "secret-key").stat().st_mode) == 0o600
 
 
@@ -148,15 +152,18 @@ def test_data_of_another_postgres_is_left_alone_and_the_ways_out_are_named(
     assert run("", own_services).returncode == 0
     (state_dir / "postgres" / "PG_VERSION").write_text("14\n", encoding="ascii")
     done = run("print('ran')", own_services)
-    assert done.returncode == 1 and "ran" not in done.stdout
-    assert "written by Postgres 14" in done.stderr and "pg_upgrade" in done.stderr
+    assert done.returncode == 1
+    assert "ran" not in done.stdout
+    assert "written by Postgres 14" in done.stderr
+    assert "pg_upgrade" in done.stderr
     (state_dir / "postgres" / "PG_VERSION").write_text("18\n", encoding="ascii")
     assert run("", own_services).returncode == 0
 
 
 def test_a_wrong_program_folder_is_named(own_services: dict[str, str], tmp_path: Path) -> None:
     done = run("print('ran')", own_services | {"PG_BIN_DIR": str(tmp_path)})
-    assert done.returncode == 1 and "ran" not in done.stdout
+    assert done.returncode == 1
+    assert "ran" not in done.stdout
     assert f"PG_BIN_DIR={tmp_path} holds no Postgres programs" in done.stderr
 
 
@@ -179,8 +186,10 @@ def test_root_is_told_when_postgres_could_not_enter_the_folder(own_services: dic
     private = state_dir / "private"
     private.mkdir(mode=0o700)
     done = run("print('ran')", own_services | {"STATE_DIR": str(private / "state")})
-    assert done.returncode == 1 and "ran" not in done.stdout
-    assert "can't enter" in done.stderr and "STATE_DIR" in done.stderr
+    assert done.returncode == 1
+    assert "ran" not in done.stdout
+    assert "can't enter" in done.stderr
+    assert "STATE_DIR" in done.stderr
 
 
 def test_a_start_with_data_takes_seconds(own_services: dict[str, str]) -> None:

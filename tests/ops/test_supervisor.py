@@ -77,7 +77,7 @@ def test_children_end_when_the_supervisor_is_killed(mark: str) -> None:
 
 def test_everything_ends_when_the_parent_of_the_supervisor_is_killed(mark: str) -> None:
     code = PRELUDE.replace("MARK", repr(mark)) + WATCH.format(programs=SLEEP)
-    launcher = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); print('up', flush=True); input()"
+    launcher = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', sys.argv[1]]); input()"
     parent = subprocess.Popen(
         [sys.executable, "-c", launcher, code], cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -121,7 +121,8 @@ def test_what_was_started_first_ends_last(mark: str, tmp_path: Path) -> None:
     trace = tmp_path / "trace"
     script = (
         "import signal, sys, time; "
-        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), open({trace!r}, 'a').write({name!r} + ' '), sys.exit())); "
+        "end = lambda *_: (time.sleep(0.3), open({trace!r}, 'a').write({name!r} + ' '), sys.exit()); "
+        "signal.signal(signal.SIGTERM, end); "
         "print('ready', flush=True); time.sleep(60)"
     )
     database = script.format(trace=str(trace), name="database")
@@ -167,7 +168,8 @@ def test_a_child_that_dies_while_it_starts_is_a_problem_with_its_last_words(mark
 from opencom_project.embedded.problem import Problem
 try:
     with Supervisor(say) as supervisor:
-        supervisor.start(program("weak", "raise SystemExit('no such thing')", log=Path({str(log)!r}), ready=lambda: False))
+        weak = program("weak", "raise SystemExit('no such thing')", log=Path({str(log)!r}), ready=lambda: False)
+        supervisor.start(weak)
         supervisor.wait_ready()
 except Problem as problem:
     say(str(problem))
