@@ -1,0 +1,261 @@
+import type { Widget } from '../launcher/index';
+import { backoff, wait } from '../launcher/backoff';
+import type { Button } from '../launcher/button';
+import { report } from '../launcher/guard';
+import { decode, encode } from '../launcher/json';
+import { isOther } from '../launcher/session';
+import { attributes, isOn, readSettings, type Settings } from '../launcher/settings';
+import type { Visit } from '../launcher/visit';
+import type { Messenger, View } from '../messenger/index';
+import type { Outbox } from '../outbox/outbox';
+import type { Call } from '../shared';
+import { Core } from './core';
+import { Panel } from './panel';
+import { uuid } from './uuid';
+
+type Kind = 'onReady' | 'onShow' | 'onHide' | 'onUnreadCountChange';
+
+/** The page's listeners; they outlive the widget they were given to. */
+let listeners: [kind: Kind, listener: (...args: unknown[]) => void][] = [];
+
+/** What a tab remembers of the messenger between pages. */
+export interface Place extends View {
+  open?: boolean;
+}
+
+/** Everything behind the launcher: the public API, the panel, and the parts that are fetched when they are needed. */
+export class Engine {
+  readonly core: Core;
+  readonly visit: Visit;
+  readonly panel: Panel;
+  private readonly button: Button;
+  private messenger?: Promise<Messenger>;
+  private box?: Promise<Outbox>;
+  private readonly abort = new AbortController();
+  private told = -1;
+
+  constructor(
+    widget: Widget,
+    private readonly restart: (settings?: Settings) => void,
+  ) {
+    const visit = (this.visit = widget.visit);
+    this.core = new Core(visit);
+    this.button = widget.appear();
+    this.panel = new Panel(this.button);
+    this.dress();
+    this.core.on('unread', (count) => {
+      this.button.count(count);
+      if (count !== this.told) this.tell('onUnreadCountChange', (this.told = count));
+      this.preview();
+    });
+    this.core.on('ready', () => {
+      this.dress();
+      this.tell('onReady');
+      if (visit.storage.get('pending')) void this.outbox();
+    });
+    this.core.on('replaced', () => {
+      visit.tab.clear();
+      restart({ ...visit.settings, ...NOBODY });
+    });
+    document.addEventListener('click', (event) => this.follow(event), { signal: this.abort.signal });
+    if (visit.consented) this.start();
+    this.restore();
+  }
+
+  /** Take one call of the public API. */
+  take([method, ...args]: Call): unknown {
+    const [first] = args as any[];
+    switch (method) {
+      case 'init':
+      case 'boot':
+      case 'identify':
+        return this.person(readSettings(first));
+      case 'update':
+        return this.person(readSettings(first), true);
+      case 'trackEvent':
+        return this.track('' + first, args[1]);
+      case 'show':
+        return this.show();
+      case 'hide':
+        return this.hide();
+      case 'toggle':
+        return this.panel.element ? this.hide() : this.show();
+      case 'showMessages':
+        return this.show({ tab: 'messages' });
+      case 'showNewMessage':
+        return this.show({ tab: 'messages', thread: 'new', text: first == null ? undefined : '' + first });
+      case 'logout':
+      case 'shutdown':
+        return this.logout();
+      case 'destroy':
+        return this.restart();
+      case 'off':
+        listeners = listeners.filter(([kind, listener]) => kind !== first || listener !== args[1]);
+        return;
+      default:
+        if (typeof first === 'function') this.listen(method as Kind, first);
+    }
+  }
+
+  /** Open the messenger, at a place if one is named. Opening is the visitor's agreement. */
+  show(view?: View, focus = true): void {
+    const { visit } = this;
+    if (visit.refused) return;
+    if (!visit.consented) {
+      visit.consent();
+      this.start();
+    }
+    const opens = !this.panel.element;
+    if (opens) this.panel.open(visit.info?.messenger.greeting || '');
+    void this.enter(view, focus);
+    this.remember({ open: true });
+    if (opens) this.tell('onShow');
+  }
+
+  hide(): void {
+    if (!this.panel.element) return;
+    this.messenger?.then((messenger) => messenger.leave(), () => {});
+    this.panel.close();
+    this.remember({ open: false });
+    this.tell('onHide');
+  }
+
+  /** Have the messenger at hand: somebody is about to open it. */
+  prefetch(): Promise<unknown> {
+    return this.load();
+  }
+
+  /** The queue of what must reach the server once; fetched when something is to be sent. */
+  outbox(): Promise<Outbox> {
+    if (!this.box) {
+      this.box = import('../outbox/outbox').then(({ Outbox }) => Outbox.open(this.core));
+      this.box.catch(() => (this.box = undefined));
+    }
+    return this.box;
+  }
+
+  remember(place: Partial<Place>): void {
+    this.visit.tab.set('view', encode({ ...this.place(), ...place }));
+  }
+
+  place(): Place {
+    return decode(this.visit.tab.get('view')) || {};
+  }
+
+  end(): void {
+    if (this.panel.element) this.hide();
+    this.abort.abort();
+    this.core.end();
+    this.panel.end();
+    this.messenger?.then((messenger) => messenger.destroy(), () => {});
+    this.box?.then((box) => box.close(), () => {});
+  }
+
+  private start(): void {
+    this.core.start().catch(() => {});
+  }
+
+  private dress(): void {
+    const { info, settings } = this.visit;
+    this.button.dress(info?.messenger, settings);
+    this.panel.dress(info?.messenger, settings);
+  }
+
+  /** The page says who this is, or something new about them. With `isUpdate` a new e-mail is the same person's. */
+  private person(settings: Settings, isUpdate?: boolean): unknown {
+    const { visit } = this;
+    const isElsewhere = settings.workspace && settings.workspace !== visit.settings.workspace;
+    if (isElsewhere) return this.restart(settings);
+    if (isOther(visit.session, isUpdate ? { userid: settings.userid } : settings)) return this.logout(settings);
+    visit.adopt(settings, isUpdate);
+    this.dress();
+    if (settings.name || settings.email || settings.attributes) return this.outbox().then((box) => box.change(settings));
+  }
+
+  private track(name: string, properties: unknown): Promise<void> {
+    const event = {
+      id: uuid(),
+      name: name.slice(0, 255),
+      properties: attributes(properties),
+      url: location.href.slice(0, 2048),
+      at: new Date().toISOString(),
+    };
+    return this.outbox().then((box) => box.track(event));
+  }
+
+  /** This visitor goes, and nothing of theirs stays; the widget waits for whoever comes next. */
+  private logout(next?: Settings): Promise<void> {
+    const { core, visit } = this;
+    const forgotten = this.box?.then((box) => box.close(), () => {}) || Promise.resolve();
+    visit.forget();
+    this.restart({ ...visit.settings, ...NOBODY, ...next });
+    return forgotten.then(() => core.leave());
+  }
+
+  private listen(kind: Kind, listener: (...args: unknown[]) => void): void {
+    listeners.push([kind, listener]);
+    if (!this.core.ready) return;
+    if (kind === 'onReady') call(listener);
+    if (kind === 'onUnreadCountChange') call(listener, this.core.unread);
+  }
+
+  private tell(kind: Kind, ...args: unknown[]): void {
+    for (const [each, listener] of listeners.slice()) if (each === kind) call(listener, ...args);
+  }
+
+  private load(): Promise<Messenger> {
+    if (!this.messenger) {
+      this.messenger = import('../messenger/index').then(({ mount }) => mount(this));
+      this.messenger.catch(() => (this.messenger = undefined));
+    }
+    return this.messenger;
+  }
+
+  private async enter(view: View | undefined, focus: boolean): Promise<void> {
+    for (let attempt = 1; this.panel.element; attempt++) {
+      try {
+        (await this.load()).enter(view, focus);
+        return;
+      } catch (error) {
+        report(error);
+        await wait(backoff(attempt));
+      }
+    }
+  }
+
+  private preview(): void {
+    const { unread, lastUnread } = this.core;
+    const last = !this.panel.element && unread && !isOn(this.visit.settings.hidenotifications) ? lastUnread : null;
+    if (last || this.messenger) this.load().then((messenger) => messenger.preview(last)).catch(report);
+  }
+
+  private restore(): void {
+    const asked = /[?&]open-widget-tab=(\w+)/.exec(location.search)?.[1];
+    const { open } = this.place();
+    if (asked) this.show({ tab: asked === 'messages' ? 'messages' : 'home' });
+    else if (open && innerWidth >= 480) this.show(undefined, false);
+  }
+
+  /** A click on the page's own launcher. */
+  private follow(event: Event): void {
+    try {
+      const selector = this.visit.settings.customlauncherselector;
+      if (!selector || !(event.target as Element).closest(selector)) return;
+      event.preventDefault();
+      this.take(['toggle']);
+    } catch (error) {
+      report(error);
+    }
+  }
+}
+
+const NOBODY = { name: undefined, email: undefined, userid: undefined, attributes: undefined };
+
+/** A mistake in the page's listener is the page's own, and is shown as one; it stops nothing of ours. */
+function call(listener: (...args: unknown[]) => void, ...args: unknown[]): void {
+  try {
+    listener(...args);
+  } catch (error) {
+    console.error(error);
+  }
+}

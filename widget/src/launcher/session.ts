@@ -1,0 +1,40 @@
+import { decode, encode } from './json';
+import type { Settings } from './settings';
+import type { Storage } from './storage';
+
+/** The browser's side of a visitor. */
+export interface Session {
+  /** A secret made here once, which brings an anonymous visitor back. For boot only: never shown or logged. */
+  id: string;
+  /** Names the session in queues and caches without giving the secret away. */
+  scope: string;
+  /** Whom the page said the visitor is: opens nothing, kept to notice a change of person. */
+  userid?: string;
+  email?: string;
+}
+
+const KEY = 'session';
+
+/** The session on record, which only a visitor who has agreed before has. */
+export function storedSession(storage: Storage): Session | undefined {
+  const found = decode(storage.get(KEY));
+  return found && /^[\w-]{32}$/.test(found.id) ? found : undefined;
+}
+
+export function saveSession(storage: Storage, session: Session): void {
+  storage.set(KEY, encode(session));
+}
+
+export const newSession = (): Session => ({ id: random(24), scope: random(6) });
+
+/** Is somebody else meant? An e-mail that changes for one user id is the same person; without ids the e-mail decides. */
+export function isOther(known: Session, { userid, email }: Settings): boolean {
+  if (known.userid && userid) return known.userid !== userid;
+  return !!(known.email && email && known.email.toLowerCase() !== email.toLowerCase());
+}
+
+/** Random bytes as base64url. */
+export function random(bytes: number): string {
+  const text = String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)));
+  return btoa(text).replace(/\+/g, '-').replace(/\//g, '_');
+}

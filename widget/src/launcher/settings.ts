@@ -1,0 +1,74 @@
+export type Scalar = string | number | boolean | null;
+export type Attributes = Record<string, Scalar | Scalar[]>;
+
+/**
+ * What the page asked for, as text, under folded names: `workspace_id`, `workspaceId` and `data-opencom-workspace-id` are one.
+ * Flags are read with `isOn`.
+ */
+export interface Settings {
+  workspace?: string;
+  apibase?: string;
+  name?: string;
+  email?: string;
+  userid?: string;
+  attributes?: Attributes;
+  language?: string;
+  theme?: string;
+  alignment?: string;
+  horizontalpadding?: string;
+  verticalpadding?: string;
+  zindex?: string;
+  hidedefaultlauncher?: string;
+  customlauncherselector?: string;
+  primarycolor?: string;
+  backgroundcolor?: string;
+  consent?: string;
+  clientidentifier?: string;
+  hidenotifications?: string;
+}
+
+const ALIASES: Record<string, string> = {
+  workspaceid: 'workspace',
+  appid: 'workspace',
+  customattributes: 'attributes',
+  languageoverride: 'language',
+  thememode: 'theme',
+  actioncolor: 'primarycolor',
+};
+
+/** One settings object from several sources, the later ones winning. */
+export function readSettings(...sources: unknown[]): Settings {
+  const settings = {};
+  for (const source of sources) read(source, settings);
+  return settings;
+}
+
+function read(source: any, into: any): void {
+  for (const key of Object.keys(source || {})) {
+    const value = source[key];
+    const folded = key.replace(/[^a-z]/gi, '').toLowerCase().replace(/^opencom/, '');
+    const name = ALIASES[folded] || folded;
+    if (name === 'user') read(value, into);
+    else if (name === 'attributes') into[name] = { ...into[name], ...attributes(value) };
+    else if (value != null && typeof value !== 'object') into[name] = ('' + value).trim();
+  }
+}
+
+/** Whether a flag is on: a bare attribute is, and what is not said is not. */
+export function isOn(flag: string | undefined): boolean {
+  return flag != null && !/^(0|false|no|off)$/i.test(flag);
+}
+
+/** Only what an attribute may hold: a scalar or a list of scalars. */
+export function attributes(value: any): Attributes {
+  const kept: Attributes = {};
+  for (const key of Object.keys(value || {})) {
+    const member = value[key] instanceof Date ? value[key].toISOString() : value[key];
+    if ([].concat(member).every(isScalar)) kept[key] = member;
+  }
+  return kept;
+}
+
+function isScalar(value: unknown): boolean {
+  return value === null || /^(string|boolean)$/.test(typeof value) || (typeof value === 'number' && isFinite(value));
+}
