@@ -20,7 +20,9 @@ def secret(name: str) -> str:
     """Return a secret that must be there."""
     value = text(name)
     if not value:
-        raise ImproperlyConfigured(f"Set {name}. A good one: python -c 'import secrets; print(secrets.token_urlsafe(50))'")
+        raise ImproperlyConfigured(
+            f"Set {name}. A good one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
     return value
 
 
@@ -58,7 +60,9 @@ def database(name: str) -> dict[str, Any]:
     """Return Django's settings for ``postgresql://user:password@host:port/name?option=…``; ``?host=`` may be a socket's folder."""
     url = urlsplit(text(name))
     if url.scheme not in ("postgres", "postgresql"):
-        raise ImproperlyConfigured(f"Set {name}, such as postgresql://opencom:secret@127.0.0.1:5432/opencom, or start with “make up”.")
+        raise ImproperlyConfigured(
+            f"Set {name}, such as postgresql://opencom:secret@127.0.0.1:5432/opencom, or start with “make up”."
+        )
     options = dict(parse_qsl(url.query))
     return {
         "ENGINE": "django.db.backends.postgresql",

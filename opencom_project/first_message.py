@@ -4,7 +4,9 @@ A client from outside: it knows the addresses, the sign-in and the documented pr
 """
 
 import json
+import re
 import secrets
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -33,6 +35,16 @@ class SignIn:
 
     email: str
     password: str
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Find the first e-mail address and the first password in what `manage.py demo --print-sign-in` prints."""
+        found = re.search(
+            r"(?P<email>[^\s:,/]+@[^\s,/]+).*?password\W+(?P<password>\S+)", text, flags=re.DOTALL | re.IGNORECASE
+        )
+        if found is None:
+            raise Undelivered("There is no sign-in to try: `manage.py demo --print-sign-in` printed none.")
+        return cls(found["email"], found["password"])
 
 
 @dataclass
@@ -198,3 +210,23 @@ class Socket:
             self.kept[frame["id"]] = list(data.get("items", [])) if isinstance(data, dict) else []
         elif frame["type"] == "delta":
             self.kept.setdefault(frame["id"], []).extend(frame["items"])
+
+
+def main(web: str) -> int:
+    """Try it at this address with the sign-in given on standard input, say each step, and return the exit status."""
+    try:
+        steps = exchange(web, SignIn.from_text(sys.stdin.read()), say_step)
+    except Undelivered as error:
+        print(error)
+        return 1
+    print(f"{'a message went both ways':<36} {sum(seconds for _, seconds in steps) * 1000:7.0f} ms")
+    return 0
+
+
+def say_step(step: str, seconds: float) -> None:
+    """Print a step with how long it took."""
+    print(f"{step:<36} {seconds * 1000:7.0f} ms", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -3,4 +3,4 @@
 from opencom_project.settings import *  # noqa: F403
 
 OPTIONAL = {"apps.audit"}
-INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in OPTIONAL]  # noqa: F405
+INSTALLED_APPS = [app for app in INSTALLED_APPS if app not in OPTIONAL]

@@ -5,4 +5,4 @@ import os
 os.environ.setdefault("DATABASE_URL", "postgresql:///types")
 os.environ.setdefault("SECRET_KEY", "types")
 
-from opencom_project.settings import *  # noqa: E402, F403
+from opencom_project.settings import *  # noqa: F403

@@ -27,4 +27,3 @@ urlpatterns = [
     *getattr(visitors, "pages", []),
     *conversations.pages,
 ]
-

@@ -24,11 +24,15 @@ def serve(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404
     plain, packed = _content(path, path.stat().st_mtime_ns)
     zipped = "gzip" in request.headers.get("Accept-Encoding", "")
-    response = HttpResponse(packed if zipped else plain, content_type=mimetypes.guess_type(name)[0] or "application/octet-stream")
+    response = HttpResponse(
+        packed if zipped else plain, content_type=mimetypes.guess_type(name)[0] or "application/octet-stream"
+    )
     if zipped:
         response.headers["Content-Encoding"] = "gzip"
     immutable = name.startswith("a/")
-    response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if immutable else f"public, max-age={LOADER_SECONDS}"
+    response.headers["Cache-Control"] = (
+        "public, max-age=31536000, immutable" if immutable else f"public, max-age={LOADER_SECONDS}"
+    )
     response.headers["Vary"] = "Accept-Encoding"
     return response
 

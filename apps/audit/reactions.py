@@ -12,14 +12,15 @@ def record(event: Event) -> None:
     if not event.audited:
         return
     subject = event.subject()
-    workspace_id = getattr(subject, "workspace_id", None) or getattr(subject, "pk", None)
+    if subject is None:
+        raise TypeError(f"{event.name} is audited but names no subject.")
     AuditEntry.objects.create(
-        workspace_id=workspace_id,
+        workspace_id=getattr(subject, "workspace_id", subject.pk),
         action=event.name,
         actor_kind=event.actor.kind,
         actor_id=event.actor.pk,
         actor_label=event.actor.label[:200],
-        subject_kind=subject._meta.model_name if subject is not None else "",
-        subject_id=getattr(subject, "pk", None),
+        subject_kind=subject._meta.label_lower,
+        subject_id=subject.pk,
         details=event.details(),
     )

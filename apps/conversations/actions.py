@@ -57,7 +57,7 @@ def send_message(
     *,
     by: Actor,
     body: str,
-    client_id: UUID | None = None,
+    client_id: UUID,
     kind: Message.Kind = Message.Kind.MESSAGE,
     attachments: Sequence[UUID] = (),
     seen_seq: int | None = None,
@@ -79,10 +79,17 @@ def send_message(
 
 
 def _append(conversation: Conversation, entry: Entry, attachments: Sequence[UUID], seen_seq: int | None) -> Message:
-    if seen_seq is not None and entry.client_id is not None:
+    if seen_seq is not None:
         _refuse_unseen(conversation, entry, seen_seq)
     if attachments and not entry.body:
-        entry = Entry(entry.kind, entry.by, entry.body, entry.data, entry.client_id, preview=_attachments_preview(len(attachments)))
+        entry = Entry(
+            entry.kind,
+            entry.by,
+            entry.body,
+            entry.data,
+            entry.client_id,
+            preview=_attachments_preview(len(attachments)),
+        )
     appended = log.append(conversation.pk, entry)
     if appended is None:
         raise Conversation.DoesNotExist
@@ -110,10 +117,17 @@ def _refuse_unseen(conversation: Conversation, entry: Entry, seen_seq: int) -> N
 
 
 def _stored(
-    conversation: Conversation, by: Actor, client_id: UUID | None, body: str, kind: Message.Kind, attachments: Sequence[UUID]
+    conversation: Conversation,
+    by: Actor,
+    client_id: UUID,
+    body: str,
+    kind: Message.Kind,
+    attachments: Sequence[UUID],
 ) -> Message:
     author = {"visitor_id": by.pk} if isinstance(by, Visitor) else {"member_id": by.pk}
-    message = Message.objects.prefetch_related("attachments").get(conversation=conversation, client_id=client_id, **author)
+    message = Message.objects.prefetch_related("attachments").get(
+        conversation=conversation, client_id=client_id, **author
+    )
     same = (message.body, message.kind, {a.pk for a in message.attachments.all()}) == (body, kind, set(attachments))
     if not same:
         raise ClientIdReused
@@ -197,7 +211,13 @@ def assign(conversation: Conversation, member: Member | None, *, by: Actor) -> C
 
 @transaction.atomic
 def change_many(
-    conversations: Sequence[Conversation], *, by: Actor, status: str | None, until: datetime | None, assignee: Member | None, reassign: bool
+    conversations: Sequence[Conversation],
+    *,
+    by: Actor,
+    status: str | None,
+    until: datetime | None,
+    assignee: Member | None,
+    reassign: bool,
 ) -> int:
     """Do the same to many conversations, all or none. Returns how many there were."""
     for conversation in sorted(conversations, key=lambda row: row.pk):
@@ -228,7 +248,9 @@ def mark_seen(conversation: Conversation, seq: int, *, by: Actor) -> None:
     """Note that one side has read up to ``seq`` of its own numbering. Never goes back; no change says nothing."""
     by_visitor = isinstance(by, Visitor)
     with connection.cursor() as cursor:
-        cursor.execute(_MARK_SEEN_BY_VISITOR if by_visitor else _MARK_SEEN_BY_AGENTS, {"id": conversation.pk, "seq": seq})
+        cursor.execute(
+            _MARK_SEEN_BY_VISITOR if by_visitor else _MARK_SEEN_BY_AGENTS, {"id": conversation.pk, "seq": seq}
+        )
         if not cursor.rowcount:
             return
     emit(Seen(actor=by, conversation=conversation, by_visitor=by_visitor))

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -167,7 +168,9 @@ def _refused(error: Exception) -> Exception:
     """Return how the API says what an action refused."""
     match error:
         case ClientIdReused():
-            return Conflict("This client_id belongs to another message. Make a new one for new content.", "client_id_reused")
+            return Conflict(
+                "This client_id belongs to another message. Make a new one for new content.", "client_id_reused"
+            )
         case NewerReply():
             return Conflict(
                 "Somebody has written meanwhile. Send without seen_seq to insist.", "newer_reply", newer=error.newer
@@ -222,11 +225,17 @@ class Messages(ConversationScoped):
         """Return entries in ascending order: after a number, before one, or the newest."""
         asked = self.asked(LogInput)
         number = "public_seq" if self.actor.kind == "visitor" else "seq"
-        entries = Message.objects.visible_to(self.actor).filter(conversation=self.conversation).prefetch_related("attachments")
+        entries = (
+            Message.objects.visible_to(self.actor)
+            .filter(conversation=self.conversation)
+            .prefetch_related("attachments")
+        )
         if "after" in asked:
             entries = entries.filter(**{f"{number}__gt": asked["after"]}).order_by(number)
         else:
-            entries = entries.filter(**{f"{number}__lt": asked["before"]} if "before" in asked else {}).order_by(f"-{number}")
+            entries = entries.filter(**{f"{number}__lt": asked["before"]} if "before" in asked else {}).order_by(
+                f"-{number}"
+            )
         page = list(entries[: asked["limit"] + 1])
         kept = page[: asked["limit"]]
         if "after" not in asked:

@@ -34,4 +34,4 @@ def discard_attachment(owed: Effect) -> None:
     with transaction.atomic():
         deleted, _ = Attachment.objects.filter(pk=attachment.pk, message=None).delete()
     if deleted:
-        attachment.file.storage.delete(attachment.file.name)
+        attachment.file.storage.delete(str(attachment.file))

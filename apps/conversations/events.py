@@ -110,7 +110,10 @@ class Assigned(ConversationEvent):
     after: Member | None
 
     def details(self) -> dict[str, Any]:
-        return {"before": str(self.before.pk) if self.before else None, "after": str(self.after.pk) if self.after else None}
+        return {
+            "before": str(self.before.pk) if self.before else None,
+            "after": str(self.after.pk) if self.after else None,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

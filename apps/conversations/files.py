@@ -144,7 +144,9 @@ def opened(token: str) -> UUID | None:
 def headers(attachment: Attachment) -> dict[str, str]:
     """Return the headers a file is served with: never a page, never sniffed, no scripts, nothing loaded."""
     disposition = "inline" if attachment.content_type in INLINE else "attachment"
-    fallback = "".join(char if char.isascii() and (char.isalnum() or char in "-_. ") else "_" for char in attachment.name)
+    fallback = "".join(
+        char if char.isascii() and (char.isalnum() or char in "-_. ") else "_" for char in attachment.name
+    )
     return {
         "Content-Disposition": f"{disposition}; filename=\"{fallback}\"; filename*=UTF-8''{quote(attachment.name)}",
         "Content-Security-Policy": "sandbox; default-src 'none'",

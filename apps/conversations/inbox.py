@@ -21,13 +21,15 @@ FOUND_MOST = 500
 """A search looks at this many of the newest matching messages: beyond that it isn't a search but a list."""
 
 
-def listed(actor: Actor, *, status: str = "open", assignee: str = "", channel: str = "", q: str = "") -> QuerySet[Conversation]:
+def listed(
+    actor: Actor, *, status: str = "open", assignee: str = "", channel: str = "", q: str = ""
+) -> QuerySet[Conversation]:
     """Return the conversations of a list, ready for ``row_item``. ``assignee``: a member's id, ``none``, or empty for all."""
     conversations: QuerySet[Conversation] = Conversation.objects.visible_to(actor)
     if status != "all":
         conversations = conversations.filter(status=status)
     if assignee:
-        conversations = conversations.filter(assignee=None if assignee == "none" else assignee)
+        conversations = conversations.filter(assignee=None if assignee == "none" else UUID(assignee))
     if channel:
         conversations = conversations.filter(channel=channel)
     if words := prefix_query(q):
@@ -38,7 +40,9 @@ def listed(actor: Actor, *, status: str = "open", assignee: str = "", channel: s
 def _found(actor: Actor, words: str, text: str) -> Q:
     query = SearchQuery(words, search_type="raw", config="simple")
     messages = Message.objects.visible_to(actor).filter(search=query).order_by("-created_at")
-    people = Visitor.objects.visible_to(actor).filter(Q(search=query) | Q(name__icontains=text) | Q(email__icontains=text))
+    people = Visitor.objects.visible_to(actor).filter(
+        Q(search=query) | Q(name__icontains=text) | Q(email__icontains=text)
+    )
     in_messages = Q(pk__in=messages.values("conversation_id")[:FOUND_MOST])
     return in_messages | Q(visitor__in=people.values("pk")[:FOUND_MOST])
 
@@ -59,7 +63,9 @@ def own_page(
     visitor: Visitor, actor: Actor, cursor: str = "", limit: int = limits.PAGE_SIZE
 ) -> tuple[list[Conversation], str | None]:
     """Return a page of one visitor's conversations, newest first, and the cursor of the next. Raises BadCursor."""
-    conversations = Conversation.objects.visible_to(actor).filter(visitor=visitor).select_related("visitor", "assignee__user")
+    conversations = (
+        Conversation.objects.visible_to(actor).filter(visitor=visitor).select_related("visitor", "assignee__user")
+    )
     if cursor:
         at, id_ = Cursor.decode(cursor, datetime, UUID)
         conversations = conversations.filter(Q(public_last_at__lt=at) | Q(public_last_at=at, pk__lt=id_))
@@ -105,4 +111,4 @@ def fold_counts() -> int:
             INSERT INTO conversations_count (workspace_id, bucket, n) SELECT workspace_id, bucket, sum(n) FROM folded GROUP BY 1, 2
             """
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -36,7 +36,9 @@ def row_item(conversation: Conversation) -> Item:
             "preview": conversation.last_preview,
             "kind": conversation.last_kind,
             "author_kind": conversation.last_author_kind,
-            "author_name": visitor.label if conversation.last_author_kind == "visitor" else conversation.last_author_name,
+            "author_name": visitor.label
+            if conversation.last_author_kind == "visitor"
+            else conversation.last_author_name,
             "at": conversation.last_at,
         },
         "unread": conversation.unread_by_agents,

@@ -62,7 +62,11 @@ class MessagesList(Log):
         return Answer(items=items, at=max(head, items[-1]["seq"] if items else 0))
 
     def _log(self, actor: Actor, params: ConversationParams) -> Any:
-        return Message.objects.visible_to(actor).filter(conversation_id=params.conversation).prefetch_related("attachments")
+        return (
+            Message.objects.visible_to(actor)
+            .filter(conversation_id=params.conversation)
+            .prefetch_related("attachments")
+        )
 
 
 def _number(actor: Actor) -> str:
@@ -70,7 +74,9 @@ def _number(actor: Actor) -> str:
 
 
 def _conversation(actor: Actor, id_: UUID) -> Conversation:
-    conversation = Conversation.objects.visible_to(actor).select_related("visitor", "assignee__user").filter(pk=id_).first()
+    conversation = (
+        Conversation.objects.visible_to(actor).select_related("visitor", "assignee__user").filter(pk=id_).first()
+    )
     if conversation is None:
         raise NotVisible
     return conversation
@@ -190,11 +196,19 @@ class TotalUnread(Value):
 def unread_item(actor: Actor) -> Item:
     """Return how many messages wait for a visitor, and where the last of them is."""
     waiting = Conversation.objects.visible_to(actor).filter(unread_by_visitor__gt=0).order_by("-public_last_at")
-    rows = list(waiting.only("id", "unread_by_visitor", "public_last_preview", "public_last_author_name", "public_last_author_kind"))
+    rows = list(
+        waiting.only(
+            "id", "unread_by_visitor", "public_last_preview", "public_last_author_name", "public_last_author_kind"
+        )
+    )
     last = next((row for row in rows if row.public_last_author_kind != Message.Author.VISITOR), None)
     return {
         "unread": sum(row.unread_by_visitor for row in rows),
-        "last_unread": {"conversation": last.pk, "preview": last.public_last_preview, "author_name": last.public_last_author_name}
+        "last_unread": {
+            "conversation": last.pk,
+            "preview": last.public_last_preview,
+            "author_name": last.public_last_author_name,
+        }
         if last
         else None,
     }
@@ -246,7 +260,12 @@ class Activity(Value):
         typing = [news["by"] for news in said if news["does"] == "typing"]
         if actor.kind == "visitor":
             heard = [by for by in typing if by["kind"] == "member" and not by["note"]]
-            return {"typing": [{"kind": "member", "id": by["id"], "name": by["public_name"], "note": False} for by in heard], "viewing": []}
+            return {
+                "typing": [
+                    {"kind": "member", "id": by["id"], "name": by["public_name"], "note": False} for by in heard
+                ],
+                "viewing": [],
+            }
         viewing = [news["by"] for news in said if news["does"] == "viewing"]
         return {"typing": [_shown(by) for by in typing], "viewing": [_shown(by) for by in viewing]}
 

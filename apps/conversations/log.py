@@ -32,7 +32,7 @@ class Entry:
     by: Actor
     body: str = ""
     data: dict[str, Any] = field(default_factory=dict)
-    client_id: UUID | None = None
+    client_id: UUID = field(default_factory=uuid4)
     preview: str = ""
 
 
@@ -52,7 +52,7 @@ def append(conversation_id: UUID, entry: Entry) -> Appended | None:
     """
     author = _author_kind(entry.by)
     public = entry.kind == Message.Kind.MESSAGE
-    values = {
+    values: dict[str, Any] = {
         "conversation": conversation_id,
         "id": uuid7(),
         "kind": entry.kind,
@@ -63,7 +63,7 @@ def append(conversation_id: UUID, entry: Entry) -> Appended | None:
         "preview_name": entry.by.label,
         "member": entry.by.pk if isinstance(entry.by, Member) else None,
         "visitor": entry.by.pk if isinstance(entry.by, Visitor) else None,
-        "client_id": entry.client_id or uuid4(),
+        "client_id": entry.client_id,
         "body": entry.body,
         "data": json.dumps(entry.data),
         "preview": " ".join((entry.preview or entry.body).split())[:PREVIEW_CHARACTERS],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import nh3
@@ -80,3 +81,8 @@ def rendered(body: str) -> SafeString:
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
     return mark_safe(clean)  # noqa: S308 - nh3 has just cleaned it
+
+
+def plain(body: str) -> str:
+    """Return ``body`` as one line of text, without its marks: for a preview."""
+    return " ".join(html.unescape(nh3.clean(_markdown.render(body), tags=set())).split())

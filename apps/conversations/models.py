@@ -49,7 +49,9 @@ class Conversation(models.Model):
     channel = models.CharField(max_length=10, choices=Channel, default=Channel.CHAT)
     subject = models.CharField(max_length=200, blank=True)
     status = models.CharField(max_length=7, choices=Status, default=Status.OPEN)
-    snoozed_until = models.DateTimeField(null=True, blank=True, help_text="Snoozed without a time: until the next reply.")
+    snoozed_until = models.DateTimeField(
+        null=True, blank=True, help_text="Snoozed without a time: until the next reply."
+    )
     assignee = models.ForeignKey(Member, models.SET_NULL, null=True, blank=True, related_name="assigned")
     version = models.BigIntegerField(default=0, help_text="Counts every change of this row.")
     public_version = models.BigIntegerField(default=0, help_text="Counts the changes that the visitor can see.")
@@ -87,7 +89,8 @@ class Conversation(models.Model):
                 condition=models.Q(snoozed_until=None) | models.Q(status="snoozed"), name="only_the_snoozed_wake"
             ),
             models.CheckConstraint(
-                condition=models.Q(head__gte=models.F("public_head"), public_head__gte=0), name="public_head_within_head"
+                condition=models.Q(head__gte=models.F("public_head"), public_head__gte=0),
+                name="public_head_within_head",
             ),
         ]
         indexes = [
@@ -170,7 +173,8 @@ class Message(models.Model):
                 condition=models.Q(visitor=None) | models.Q(member=None), name="message_has_one_author"
             ),
             models.CheckConstraint(
-                condition=models.Q(kind="message", public_seq__isnull=False) | ~models.Q(kind="message") & models.Q(public_seq=None),
+                condition=models.Q(kind="message", public_seq__isnull=False)
+                | ~models.Q(kind="message") & models.Q(public_seq=None),
                 name="only_messages_are_public",
             ),
         ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
@@ -36,7 +37,7 @@ class UploadInput(serializers.Serializer[Any]):
 class Attachments(APIView):
     """Files waiting for their message."""
 
-    parser_classes: ClassVar[Any] = [MultiPartParser]
+    parser_classes = [MultiPartParser]
     actor: Member | Visitor
 
     @extend_schema(request={"multipart/form-data": UploadInput}, responses=OpenApiTypes.OBJECT)
@@ -94,7 +95,7 @@ class SignedFile(Page):
     @allow(public=True)
     def get(self, request: HttpRequest, token: str, name: str) -> HttpResponseBase:
         """Hand out the file."""
-        attachment = Attachment.objects.filter(pk=files.opened(token)).first()
+        attachment = Attachment.objects.filter(pk=opened).first() if (opened := files.opened(token)) else None
         if attachment is None:
             raise Http404
         return _served(attachment)

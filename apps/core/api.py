@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any
 
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -16,8 +16,6 @@ from apps.core.access import Actor
 class APIView(DRFView):
     """A view closed until a handler is opened with ``@allow``. ``self.actor`` is who asks."""
 
-    permission_classes: ClassVar[Sequence[Any]] = []
-    throttle_classes: ClassVar[Sequence[Any]] = []
     actor: Actor
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -25,7 +23,7 @@ class APIView(DRFView):
         handler = getattr(self, (request.method or "").lower(), None)
         if handler is None:
             raise exceptions.MethodNotAllowed(request.method or "")
-        actor = request.auth
+        actor: Actor | None = request.auth  # type: ignore[assignment]
         try:
             access.check(handler, actor)
         except access.NotIdentified:
@@ -82,7 +80,9 @@ _TYPES: tuple[tuple[type[Any], tuple[type, ...]], ...] = (
 def _fits(field: Any, value: object) -> bool:
     if value is None:
         return True
-    if isinstance(value, bool) and not isinstance(field, (serializers.BooleanField, serializers.JSONField, serializers.DictField)):
+    if isinstance(value, bool) and not isinstance(
+        field, (serializers.BooleanField, serializers.JSONField, serializers.DictField)
+    ):
         return False
     return all(isinstance(value, types) for kind, types in _TYPES if isinstance(field, kind))
 
@@ -91,4 +91,6 @@ class PageInput(Input):
     """The parameters every list takes."""
 
     cursor = serializers.CharField(required=False, max_length=400)
-    limit = serializers.IntegerField(required=False, default=limits.PAGE_SIZE, min_value=1, max_value=limits.PAGE_SIZE_MAX)
+    limit = serializers.IntegerField(
+        required=False, default=limits.PAGE_SIZE, min_value=1, max_value=limits.PAGE_SIZE_MAX
+    )

@@ -23,7 +23,9 @@ class ActorAuthentication(BaseAuthentication):
         header = request.META.get("HTTP_AUTHORIZATION", "")
         cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
         if any(value.startswith("wst_") for values in request.GET.lists() for value in values[1]):
-            raise Invalid("A token in an address ends up in logs. Send it as Authorization: Bearer.", "credential_in_url")
+            raise Invalid(
+                "A token in an address ends up in logs. Send it as Authorization: Bearer.", "credential_in_url"
+            )
         if header and cookie:
             raise Invalid("Send either a token or a session cookie, not both.", "ambiguous_credentials")
         if header:
@@ -47,7 +49,7 @@ class _CSRFCheck(CsrfViewMiddleware):
 
 
 def _enforce_csrf(request: HttpRequest) -> None:
-    check = _CSRFCheck(lambda _request: None)  # type: ignore[arg-type,return-value]
+    check = _CSRFCheck(lambda _request: None)  # type: ignore[arg-type]
     check.process_request(request)
-    if reason := check.process_view(request, None, (), {}):
+    if reason := check.process_view(request, None, (), {}):  # type: ignore[arg-type]
         raise exceptions.PermissionDenied(f"CSRF failed: {reason}", "csrf_failed")

@@ -42,7 +42,9 @@ class CorsMiddleware:
 
     def _says_nothing(self, request: HttpRequest, response: HttpResponse) -> bool:
         """Say whether this is a refusal that a messenger must understand and that tells nobody anything: expired, too fast, unavailable."""
-        return response.status_code in (400, 401, 429, 503) and ("Authorization" in request.headers or request.path == BOOT)
+        return response.status_code in (400, 401, 429, 503) and (
+            "Authorization" in request.headers or request.path == BOOT
+        )
 
     def _preflight(self, origin: str) -> HttpResponse:
         """Let the browser ask; whether it may read is decided on the request itself."""

@@ -13,7 +13,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -36,11 +36,6 @@ LEASE_SECONDS = {Effect.Lane.INTERACTIVE: 30, Effect.Lane.NORMAL: 60, Effect.Lan
 SWEEP_BATCH = 500
 OVERDUE_SECONDS = 15
 """Due for this long, neither the nudge nor the sweep through the broker has worked: the worker pays without being asked."""
-
-
-def overdue_seconds() -> float:
-    """Return for how long an effect must be due before a worker pays it unasked: at once where there is no broker."""
-    return OVERDUE_SECONDS if settings.REDIS_URL else 0
 
 
 class Postponed(Exception):
@@ -112,7 +107,12 @@ def cancel(key: str) -> bool:
 def bury(kind: str, *, payload: dict[str, Any], error: str) -> None:
     """Write down a debt that failed before it could be tried, so that people see it."""
     Effect.objects.create(
-        kind=kind, key=f"{kind}:{uuid.uuid4()}", lane=Effect.Lane.NORMAL, payload=payload, state=Effect.State.DEAD, last_error=error[:500]
+        kind=kind,
+        key=f"{kind}:{uuid.uuid4()}",
+        lane=Effect.Lane.NORMAL,
+        payload=payload,
+        state=Effect.State.DEAD,
+        last_error=error[:500],
     )
 
 
@@ -122,7 +122,7 @@ def nudge(owed: Iterable[tuple[int, str]]) -> bool:
         return False
     try:
         for id_, lane in owed:
-            pay_task.apply_async(args=[id_], queue=lane, retry=False, ignore_result=True)
+            pay_task.apply_async(args=(id_,), queue=lane, retry=False, ignore_result=True)
     except (BrokerError, OSError) as error:
         logger.warning("the broker can't be reached: %s", type(error).__name__)
         return False
@@ -141,19 +141,14 @@ def due(overdue_seconds: float = 0) -> list[tuple[int, str]]:
             """
             SELECT id, lane FROM core_effect AS owed
             WHERE state = 'ready' AND available_at <= now() - make_interval(secs => %s)
-              AND (lease_until IS NULL OR lease_until < now()) AND {first}
+              AND (lease_until IS NULL OR lease_until < now()) AND (owed.order_key = '' OR NOT EXISTS (
+                SELECT 1 FROM core_effect AS earlier
+                WHERE earlier.order_key = owed.order_key AND earlier.state = 'ready' AND earlier.id < owed.id))
             ORDER BY lane = 'bulk', lane = 'normal', available_at LIMIT %s
-            """.format(first=_FIRST_OF_ITS_ORDER_KEY),
+            """,
             [overdue_seconds, SWEEP_BATCH],
         )
-        return cursor.fetchall()
-
-
-_FIRST_OF_ITS_ORDER_KEY = """
-    (owed.order_key = '' OR NOT EXISTS (
-        SELECT 1 FROM core_effect AS earlier
-        WHERE earlier.order_key = owed.order_key AND earlier.state = 'ready' AND earlier.id < owed.id))
-"""
+        return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 def pay(effect_id: int) -> bool:
@@ -171,7 +166,7 @@ def pay(effect_id: int) -> bool:
     except Hopeless as reason:
         _finish(owed, state=Effect.State.DEAD, error=str(reason))
     # Whatever a handler raises is its debt's failure and must be recorded with it; nothing is swallowed.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         logger.warning("effect %s %s failed: %s", owed.kind, owed.pk, type(error).__name__)
         _retry(owed, policy, error)
     else:
@@ -179,6 +174,12 @@ def pay(effect_id: int) -> bool:
         _finish(owed, state=Effect.State.DONE)
         _nudge_next(owed)
     return True
+
+
+def pay_overdue() -> int:
+    """Pay what neither a nudge nor the sweep has brought to a worker; where there is no broker, whatever is due. Returns how much."""
+    overdue = due(OVERDUE_SECONDS if settings.REDIS_URL else 0)
+    return sum(pay(id_) for id_, _lane in overdue)
 
 
 def _claim(effect_id: int) -> Effect | None:
@@ -189,9 +190,11 @@ def _claim(effect_id: int) -> Effect | None:
             SET lease_until = now() + CASE lane WHEN 'interactive' THEN %s WHEN 'normal' THEN %s ELSE %s END * interval '1 s',
                 lease_token = gen_random_uuid(), attempts = attempts + 1
             WHERE id = %s AND state = 'ready' AND available_at <= now()
-              AND (lease_until IS NULL OR lease_until < now()) AND {first}
+              AND (lease_until IS NULL OR lease_until < now()) AND (owed.order_key = '' OR NOT EXISTS (
+                SELECT 1 FROM core_effect AS earlier
+                WHERE earlier.order_key = owed.order_key AND earlier.state = 'ready' AND earlier.id < owed.id))
             RETURNING id, kind, key, order_key, lane, payload::text, attempts, lease_token, workspace_id
-            """.format(first=_FIRST_OF_ITS_ORDER_KEY),
+            """,
             [*(LEASE_SECONDS[lane] for lane in Effect.Lane), effect_id],
         )
         row = cursor.fetchone()
@@ -207,11 +210,11 @@ def _retry(owed: Effect, policy: Policy, error: Exception) -> None:
     if owed.attempts > len(policy.pauses):
         _finish(owed, state=Effect.State.DEAD, error=reason)
         return
-    pause = timedelta(seconds=policy.pauses[owed.attempts - 1] * random.uniform(0.5, 1))
+    pause = policy.pauses[owed.attempts - 1] * random.uniform(0.5, 1)
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE core_effect SET available_at = now() + %s, lease_until = NULL, lease_token = NULL, last_error = %s
+            UPDATE core_effect SET available_at = now() + make_interval(secs => %s), lease_until = NULL, lease_token = NULL, last_error = %s
             WHERE id = %s AND lease_token = %s AND state = 'ready'
             """,
             [pause, reason[:500], owed.pk, owed.lease_token],
@@ -253,4 +256,4 @@ def forget_done(days: int = 7) -> int:
         cursor.execute(
             "DELETE FROM core_effect WHERE state = 'done' AND finished_at < now() - make_interval(days => %s)", [days]
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -75,7 +75,15 @@ def emit(event: Event) -> None:
         try:
             with transaction.atomic():
                 reaction(event)
-        except (DatabaseError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
+        except (
+            DatabaseError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+            RuntimeError,
+        ) as error:
             _bury(reaction, event, error)
     streams.record(event.moves())
 

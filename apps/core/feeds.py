@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 
 from apps.core import access, frames, live
 from apps.core.access import Actor
-from apps.core.live import Answer, Item, LiveQuery, Log, NotVisible, Rows
+from apps.core.live import Item, LiveQuery, Log, NotVisible, Rows
 
 if TYPE_CHECKING:
     from apps.core.hub import Hub, Socket
@@ -46,7 +46,24 @@ class Feed:
     Because joins and changes are read by the same runner in turn, whatever moves during a read is read right after it.
     """
 
-    __slots__ = ("_body", "_changed", "_dirty", "_ran_at", "_runner", "_version", "actor", "head", "html", "hub", "key", "members", "params", "query", "topics", "waiting")
+    __slots__ = (
+        "_body",
+        "_changed",
+        "_dirty",
+        "_ran_at",
+        "_runner",
+        "_version",
+        "actor",
+        "head",
+        "html",
+        "hub",
+        "key",
+        "members",
+        "params",
+        "query",
+        "topics",
+        "waiting",
+    )
 
     def __init__(self, hub: Hub, key: tuple[str, ...], query: LiveQuery, params: Any, actor: Actor, html: bool) -> None:
         self.hub = hub
@@ -149,7 +166,9 @@ class Feed:
                 continue
             same = subscription.since == self._version
             subscription.socket.send(
-                frames.delta(subscription.id, self._version, ()) if same else frames.snapshot(subscription.id, self._version, self._body)
+                frames.delta(subscription.id, self._version, ())
+                if same
+                else frames.snapshot(subscription.id, self._version, self._body)
             )
             self._let_in(subscription, 0)
 
@@ -170,23 +189,22 @@ class Feed:
         if not isinstance(self.query, (Log, Rows)):
             return live.encode({"html": self.query.render(data, actor)})
         return b'{"items":[%b],"more":%b}' % (
-            b",".join(self._encoded_items(data["items"], actor)), live.encode(data["more"]),
+            b",".join(self._encoded_items(data["items"], actor)),
+            live.encode(data["more"]),
         )
 
     def _encoded_items(self, items: Iterable[Item], actor: Actor) -> list[bytes]:
         return [live.encode(self._as_html(item, actor) if self.html else item) for item in items]
 
     def _as_html(self, item: Item, actor: Actor) -> Item:
-        kept = {name: item[name] for name in ("key", "seq", "version", "sort", "removed") if name in item}
+        kept: Item = {name: item[name] for name in ("key", "seq", "version", "sort", "removed") if name in item}
         return kept if item.get("removed") else {**kept, "html": self.query.render(item, actor)}
 
     async def _admit_to_log(self, query: Log) -> None:
         subscription = self.waiting[0]
         since = self._since(subscription)
         if since is not None:
-            answer: Answer
-            encoded: list[bytes]
-            answer, encoded, head = await self._read(self._after, query, since)
+            encoded, head = await self._read(self._after, query, since)
             if since <= head and head - since <= CATCH_UP_MOST:
                 at = since + len(encoded)
                 subscription.socket.send(frames.delta(subscription.id, f"{live.epoch()}.{at}", encoded))
@@ -209,9 +227,9 @@ class Feed:
         if any(member.at < self.head for member in self.members):
             self._dirty = True
 
-    def _after(self, actor: Actor, query: Log, seq: int) -> tuple[Answer, list[bytes], int]:
+    def _after(self, actor: Actor, query: Log, seq: int) -> tuple[list[bytes], int]:
         answer = query.after(actor, self.params, seq)
-        return answer, self._encoded_items(answer.items, actor), answer.at
+        return self._encoded_items(answer.items, actor), answer.at
 
     def _newest(self, actor: Actor, query: Log) -> tuple[bytes, int]:
         answer = query.last(actor, self.params)
@@ -236,7 +254,7 @@ class Feed:
     async def _refresh_log(self, query: Log) -> None:
         members = list(self.members)
         start = min(member.at for member in members)
-        _answer, encoded, head = await self._read(self._after, query, start)
+        encoded, head = await self._read(self._after, query, start)
         by_at: dict[tuple[int, str], frames.Frame] = {}
         reached = start + len(encoded)
         version = f"{live.epoch()}.{reached}"

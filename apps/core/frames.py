@@ -41,7 +41,9 @@ def snapshot(id_: str, version: str, data: bytes) -> Frame:
 
 
 def delta(id_: str, version: str, items: Iterable[bytes]) -> Frame:
-    return Frame(b'{"type":"delta","id":%b,"version":%b,"items":[%b]}' % (encode(id_), encode(version), b",".join(items)))
+    return Frame(
+        b'{"type":"delta","id":%b,"version":%b,"items":[%b]}' % (encode(id_), encode(version), b",".join(items))
+    )
 
 
 def resync(id_: str) -> Frame:

@@ -40,17 +40,33 @@ PRESENCE_TOUCH_SECONDS = 30
 
 @dataclass(slots=True)
 class Identity:
-    """Who is behind a socket, until when (Unix time), and how to find out whether they still are (None: no longer)."""
+    """Who is behind a socket, for how many seconds, and how to find out whether they still are (None: no longer).
+
+    Seconds and not a time: the database said how long, and no process's clock may say otherwise.
+    """
 
     actor: Actor
-    expires_at: float
+    seconds: float
     renew: Callable[[], Identity | None]
 
 
 class Socket:
     """One client: a wire, an identity once it said hello, and its subscriptions by the client's own ids."""
 
-    __slots__ = ("address", "closed", "frames", "heard_at", "identity", "opened_at", "origin", "standing", "subscriptions", "window", "wire")
+    __slots__ = (
+        "address",
+        "closed",
+        "ends_at",
+        "frames",
+        "heard_at",
+        "identity",
+        "opened_at",
+        "origin",
+        "standing",
+        "subscriptions",
+        "window",
+        "wire",
+    )
 
     def __init__(self, wire: Wire, origin: str | None = None, address: str = "") -> None:
         self.wire = wire
@@ -61,6 +77,7 @@ class Socket:
         self.standing: dict[str, Whisper] | None = None
         self.opened_at = self.heard_at = self.window = time.monotonic()
         self.frames = 0
+        self.ends_at = 0.0
         self.closed = False
 
     def send(self, frame: Frame) -> None:
@@ -122,7 +139,7 @@ class Hub:
         self._guard(socket, identity)
         actor = identity.actor
         most = limits.SOCKETS_PER_VISITOR if actor.kind == "visitor" else limits.SOCKETS_PER_MEMBER
-        mine = self.guarded[f"{actor.kind}:{actor.pk}"]
+        mine = self.guarded[next(iter(actor.topics()))]
         if len(mine) > most:
             min(mine, key=lambda other: other.opened_at).close(4409)
         self.arrived.append(actor)
@@ -131,6 +148,7 @@ class Hub:
     def _guard(self, socket: Socket, identity: Identity) -> None:
         self._unguard(socket)
         socket.identity = identity
+        socket.ends_at = time.monotonic() + identity.seconds
         for topic in identity.actor.topics():
             self.guarded[topic].add(socket)
 
@@ -278,12 +296,12 @@ class Hub:
                 self._start(self.work(_touch, actors))
 
     def _close_stale(self) -> None:
-        now, wall = time.monotonic(), time.time()
+        now = time.monotonic()
         for socket in list(self.sockets):
             if socket.identity is None:
                 if now - socket.opened_at > limits.HELLO_SECONDS:
                     socket.close(4401)
-            elif socket.identity.expires_at < wall:
+            elif socket.ends_at < now:
                 socket.close(4401)
             elif now - socket.heard_at > limits.IDLE_SECONDS:
                 socket.close(4408)

@@ -14,9 +14,10 @@ import threading
 import time
 from dataclasses import dataclass
 
-import redis
 from django.conf import settings
 from django.db import connection
+
+from apps.core.volatile import volatile
 
 MESSAGE_CHARACTERS = 10_000
 """Zulip's limit and the longest message people really paste."""
@@ -122,12 +123,7 @@ def refund(limit: Limit, subject: object) -> None:
     key = f"limit:{limit.name}:{subject}"
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM core_bucket WHERE key = %s", [key])
-    client = _redis()
-    if client is not None:
-        try:
-            client.delete(key)
-        except redis.RedisError:
-            _rest()
+    volatile.call(lambda client: client.delete(key))
 
 
 def address_subject(address: str) -> str:
@@ -158,36 +154,12 @@ redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
 return tostring(wait)
 """
 
-_resting_until = 0.0
-_client: redis.Redis | None = None
-_script: redis.commands.core.Script | None = None
-
-
-def _redis() -> redis.Redis | None:
-    global _client, _script
-    if not settings.REDIS_URL or time.monotonic() < _resting_until:
-        return None
-    if _client is None:
-        _client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=0.3, socket_timeout=0.3, max_connections=1000, retry=None
-        )
-        _script = _client.register_script(_SCRIPT)
-    return _client
-
-
-def _rest() -> None:
-    global _resting_until
-    _resting_until = time.monotonic() + 1.0
-
 
 def _spend_in_redis(limit: Limit, key: str, cost: int) -> float | None:
-    if _redis() is None or _script is None:
-        return None
-    try:
-        return float(_script(keys=[key], args=[limit.amount / limit.seconds, limit.burst, cost]))
-    except redis.RedisError:
-        _rest()
-        return None
+    """Return the seconds to wait (0: taken), or None where Redis is gone."""
+    arguments = [limit.amount / limit.seconds, limit.burst, cost]
+    wait = volatile.call(lambda client: client.eval(_SCRIPT, 1, key, *map(str, arguments)))
+    return None if wait is None else float(wait)
 
 
 def _spend_in_database(limit: Limit, key: str, cost: int) -> float:
@@ -213,7 +185,7 @@ def forget_full() -> int:
     longest = max(limit.seconds * limit.burst / limit.amount for limit in RATES.values())
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM core_bucket WHERE filled_at < now() - make_interval(secs => %s)", [longest])
-        return cursor.rowcount
+        return int(cursor.rowcount)
 
 
 class OwnBuckets:

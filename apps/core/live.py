@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
@@ -79,7 +80,8 @@ class LiveQuery:
 
     def render(self, item: Item, actor: Actor) -> str:
         """Render one item (of a Value: the whole) with the page's own partial."""
-        return render_to_string(self.template, {self.context_name: item, "actor": actor})
+        # A SafeString is a str that the encoder refuses; adding to one gives a plain str.
+        return render_to_string(self.template, {self.context_name: item, "actor": actor}) + ""
 
 
 class Log(LiveQuery):
@@ -189,15 +191,10 @@ def version_of(query: LiveQuery, answer: Answer) -> str:
     return digest(encode(answer.data))
 
 
-_epoch: str | None = None
-
-
+@cache
 def epoch() -> str:
     """Return this installation's epoch, short. Read once a process: a restore restarts them all."""
-    global _epoch
-    if _epoch is None:
-        _epoch = Installation.objects.get_or_create(pk=1)[0].epoch.hex[:8]
-    return _epoch
+    return Installation.objects.get_or_create(pk=1)[0].epoch.hex[:8]
 
 
 _encoder = msgspec.json.Encoder()

@@ -35,9 +35,15 @@ class Effect(models.Model):
     id = models.BigAutoField(primary_key=True)
     workspace_id = models.UUIDField(null=True)
     kind = models.CharField(max_length=80)
-    key = models.CharField(max_length=200, unique=True, help_text="What makes this debt one debt: owed once, paid once.")
+    key = models.CharField(
+        max_length=200, unique=True, help_text="What makes this debt one debt: owed once, paid once."
+    )
     order_key = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text="Effects that share it are paid one after the other."
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Effects that share it are paid one after the other.",
     )
     lane = models.CharField(max_length=12, choices=Lane)
     payload = models.JSONField(default=dict, help_text="Ids and times, never content.")
@@ -54,7 +60,9 @@ class Effect(models.Model):
         indexes = [
             models.Index(fields=["available_at"], condition=models.Q(state="ready"), name="effect_due"),
             models.Index(
-                fields=["order_key", "id"], condition=models.Q(state="ready") & ~models.Q(order_key=""), name="effect_order"
+                fields=["order_key", "id"],
+                condition=models.Q(state="ready") & ~models.Q(order_key=""),
+                name="effect_order",
             ),
             models.Index(fields=["finished_at"], condition=models.Q(state="done"), name="effect_done"),
             models.Index(fields=["created_at"], condition=models.Q(state="dead"), name="effect_dead"),
@@ -76,3 +84,13 @@ class Bucket(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Job(models.Model):
+    """When a job of the clock last ran, so that two clocks don't run it twice and a broken one is noticed."""
+
+    name = models.CharField(primary_key=True, max_length=60)
+    ran_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

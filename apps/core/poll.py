@@ -18,7 +18,6 @@ from apps.core import hub, limits, live
 from apps.core.frames import Frame
 from apps.core.hub import Identity, Socket
 from apps.core.live import BadParams, UnknownQuery
-from apps.core.network import client_address
 from apps.core.slots import ask
 from apps.core.socket import Receive, Scope
 from apps.core.wires import Send
@@ -34,7 +33,11 @@ class OneFrame:
         self.frame: asyncio.Future[Frame | None] = asyncio.get_running_loop().create_future()
 
     def write(self, frame: Frame) -> None:
-        worth = b'"type":"ready"' not in frame.text[:40] and not frame.text.endswith(NOTHING_NEW) and b'"resync"' not in frame.text[:40]
+        worth = (
+            b'"type":"ready"' not in frame.text[:40]
+            and not frame.text.endswith(NOTHING_NEW)
+            and b'"resync"' not in frame.text[:40]
+        )
         if worth and not self.frame.done():
             self.frame.set_result(frame)
 
@@ -51,11 +54,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["method"] == "OPTIONS":
         await _answer(send, 204, b"", _cors(scope))
         return
-    status, body = await _poll(scope, receive) if scope["method"] == "GET" else _error(405, "method_not_allowed", "Use GET.")
+    status, body = await _poll(scope) if scope["method"] == "GET" else _error(405, "method_not_allowed", "Use GET.")
     await _answer(send, status, body, _cors(scope) if status < 400 else _cors(scope)[:1])
 
 
-async def _poll(scope: Scope, receive: Receive) -> tuple[int, bytes]:
+async def _poll(scope: Scope) -> tuple[int, bytes]:
     headers = dict(scope["headers"])
     asked = {name: values[-1] for name, values in parse_qs(scope["query_string"].decode("latin-1")).items()}
     scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
@@ -64,10 +67,12 @@ async def _poll(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     centre = hub.current()
     origin = headers[b"origin"].decode("latin-1") if b"origin" in headers else None
     try:
-        identity = await centre.work(_identify, token, origin, client_address(scope))
+        identity = await centre.work(_identify, token, origin)
         if identity is None:
             return _error(401, "session_expired", "Boot again.")
-        query, params = live.find(identity.actor, asked.get("query", ""), msgspec.json.decode(asked.get("params", "{}")))
+        query, params = live.find(
+            identity.actor, asked.get("query", ""), msgspec.json.decode(asked.get("params", "{}"))
+        )
         wait = min(float(asked.get("wait", WAIT_SECONDS_MOST)), WAIT_SECONDS_MOST)
     except (PermissionDenied, UnknownQuery):
         return _error(403, "forbidden", "You may not read this.")
@@ -93,7 +98,7 @@ async def _poll(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     return (404 if frame.text.startswith(b'{"type":"error"') else 200), frame.text
 
 
-def _identify(token: str, origin: str | None, address: str) -> Identity | None:
+def _identify(token: str, origin: str | None) -> Identity | None:
     live.epoch()
     identities: list[Identity] = ask("live.token", token, origin)
     return identities[0] if identities else None

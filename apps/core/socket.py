@@ -31,7 +31,9 @@ class Hello(msgspec.Struct, tag="hello", tag_field="type", forbid_unknown_fields
     ticket: str | None = None
 
 
-class Sub(msgspec.Struct, tag="sub", tag_field="type", forbid_unknown_fields=True, rename={"since": "from", "form": "as"}):
+class Sub(
+    msgspec.Struct, tag="sub", tag_field="type", forbid_unknown_fields=True, rename={"since": "from", "form": "as"}
+):
     """Subscribe to a live query, from a version if the client holds one."""
 
     id: str

@@ -90,4 +90,4 @@ def forget_old() -> int:
     """Delete the rows that every process has looked at long ago. Returns how many."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM core_move WHERE made_at < now() - make_interval(secs => %s)", [KEPT_SECONDS])
-        return cursor.rowcount
+        return int(cursor.rowcount)

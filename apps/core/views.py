@@ -46,5 +46,3 @@ class Page(View):
         part = f"#{fragment}" if fragment else ""
         context.setdefault("actor", getattr(self, "actor", None))
         return render(self.request, f"{self.template}{part}", context, status=status)
-
-

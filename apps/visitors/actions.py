@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.core import clock, limits
@@ -48,13 +49,20 @@ class Issued:
     """A token just made: the only moment it is known in clear."""
 
     token: str
+    lifetime: int
     expires_at: datetime
     visitor: Visitor
 
 
 @transaction.atomic
 def boot(
-    workspace: Workspace, *, session_id: str, origin: str, client: Mapping[str, Any], attributes: Mapping[str, Any] | None = None, **details: Any
+    workspace: Workspace,
+    *,
+    session_id: str,
+    origin: str,
+    client: Mapping[str, Any],
+    attributes: Mapping[str, Any] | None = None,
+    **details: Any,
 ) -> Issued:
     """Start a session for whoever holds this session id: the visitor it brought before, or a new one.
 
@@ -117,9 +125,14 @@ def _issue(visitor: Visitor, lifetime: int, *, origin: str, client: dict[str, An
     token = "wst_" + secrets.token_hex(32)
     expires_at = clock.now() + timedelta(seconds=lifetime)
     VisitorSession.objects.create(
-        token_hash=hash_token(token), workspace_id=visitor.workspace_id, visitor=visitor, origin=origin, client=client, expires_at=expires_at
+        token_hash=hash_token(token),
+        workspace_id=visitor.workspace_id,
+        visitor=visitor,
+        origin=origin,
+        client=client,
+        expires_at=expires_at,
     )
-    return Issued(token, expires_at, visitor)
+    return Issued(token, lifetime, expires_at, visitor)
 
 
 def session_of(token: str) -> VisitorSession | None:
@@ -132,8 +145,12 @@ def session_of(token: str) -> VisitorSession | None:
 
 def session_by_hash(token_hash: bytes) -> VisitorSession | None:
     """Return the session whose token has this hash, unless it has ended."""
-    sessions = VisitorSession.objects.select_related("visitor", "workspace")
-    return sessions.filter(token_hash=token_hash, expires_at__gt=Now()).first()
+    sessions = VisitorSession.objects.select_related("visitor", "workspace").filter(token_hash=token_hash)
+    found = sessions.annotate(lasts=F("expires_at") - Now()).filter(expires_at__gt=Now()).first()
+    if found is None:
+        return None
+    found.remaining = found.lasts
+    return found
 
 
 @transaction.atomic
@@ -181,7 +198,9 @@ def track(visitor: Visitor, events: Sequence[Mapping[str, Any]]) -> int:
     ]
     with transaction.atomic():
         before = set(
-            TrackedEvent.objects.filter(visitor=visitor, client_id__in=[row.client_id for row in rows]).values_list("client_id", flat=True)
+            TrackedEvent.objects.filter(visitor=visitor, client_id__in=[row.client_id for row in rows]).values_list(
+                "client_id", flat=True
+            )
         )
         TrackedEvent.objects.bulk_create(rows, ignore_conflicts=True)
     return sum(row.client_id not in before for row in rows)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -59,7 +59,9 @@ class AttributesField(serializers.DictField):
         for name, entry in value.items():
             entries = entry if isinstance(entry, list) else [entry]
             if not all(item is None or isinstance(item, (str, int, float, bool)) for item in entries):
-                raise serializers.ValidationError({name: ["Use text, a number, true or false, null, or a list of these."]})
+                raise serializers.ValidationError(
+                    {name: ["Use text, a number, true or false, null, or a list of these."]}
+                )
         return value
 
 
@@ -89,12 +91,11 @@ def _details(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _session_item(issued: Issued) -> dict[str, Any]:
-    lifetime = max(0, int((issued.expires_at - datetime.now(issued.expires_at.tzinfo)).total_seconds()))
     return {
         "token": issued.token,
         "expires_at": issued.expires_at,
-        "lifetime": lifetime,
-        "refresh_after": int(lifetime * REFRESH_SHARE),
+        "lifetime": issued.lifetime,
+        "refresh_after": int(issued.lifetime * REFRESH_SHARE),
     }
 
 
@@ -124,10 +125,16 @@ class Boot(APIView):
             raise OriginRefused()
         try:
             issued = actions.boot(
-                workspace, session_id=data.pop("session_id"), origin=origin or "", client=data.pop("client", {}), **_details(data)
+                workspace,
+                session_id=data.pop("session_id"),
+                origin=origin or "",
+                client=data.pop("client", {}),
+                **_details(data),
             )
         except BadSessionId:
-            raise serializers.ValidationError({"session_id": ["Send 24 random bytes as base64url: 32 characters."]}) from None
+            raise serializers.ValidationError(
+                {"session_id": ["Send 24 random bytes as base64url: 32 characters."]}
+            ) from None
         except TooManyAttributes as error:
             raise serializers.ValidationError({"attributes": [str(error)]}) from error
         except Blocked:

@@ -23,7 +23,11 @@ def directory(
     visitors: QuerySet[Visitor] = Visitor.objects.visible_to(actor)
     since = Now() - timedelta(seconds=limits.PRESENCE_SECONDS)
     if presence != "all":
-        visitors = visitors.filter(last_seen_at__gt=since) if presence == "online" else visitors.filter(last_seen_at__lte=since)
+        visitors = (
+            visitors.filter(last_seen_at__gt=since)
+            if presence == "online"
+            else visitors.filter(last_seen_at__lte=since)
+        )
     if words := prefix_query(q):
         matching = Q(search=SearchQuery(words, search_type="raw", config="simple"))
         visitors = visitors.filter(matching | Q(name__icontains=q.strip()) | Q(email__icontains=q.strip()))

@@ -36,7 +36,9 @@ class Visitor(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="visitors")
-    session_hash = models.BinaryField(max_length=32, null=True, help_text="SHA-256 of the secret its client made and kept.")
+    session_hash = models.BinaryField(
+        max_length=32, null=True, help_text="SHA-256 of the secret its client made and kept."
+    )
     readable_id = models.CharField(max_length=60)
     name = models.CharField(max_length=limits.NAME_CHARACTERS, blank=True)
     email = models.EmailField(blank=True, help_text="A claim: it opens nothing.")
@@ -105,6 +107,9 @@ class VisitorSession(models.Model):
     client = models.JSONField(default=dict, blank=True)
     expires_at = models.DateTimeField(db_index=True)
     created_at = models.DateTimeField(db_default=Now())
+
+    remaining: timedelta = timedelta()
+    """How long the token lives on, by the database's clock; set by whoever looked it up."""
 
     def __str__(self) -> str:
         return f"Session of {self.visitor_id}"

@@ -44,7 +44,9 @@ def identify_by_token(token: str, origin: str | None) -> Identity | None:
 
 def _identity(session: VisitorSession) -> Identity:
     token_hash = bytes(session.token_hash)
-    return Identity(actor=session.visitor, expires_at=session.expires_at.timestamp(), renew=lambda: _renewed(token_hash))
+    return Identity(
+        actor=session.visitor, seconds=session.remaining.total_seconds(), renew=lambda: _renewed(token_hash)
+    )
 
 
 def _renewed(token_hash: bytes) -> Identity | None:
@@ -57,5 +59,3 @@ def touch(actors: Sequence[Actor]) -> None:
     """Note that these visitors have a page open."""
     if ids := {actor.pk for actor in actors if actor.kind == "visitor"}:
         actions.touch_visitors(ids)
-
-

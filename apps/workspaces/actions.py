@@ -114,7 +114,11 @@ def change_security(
     Raises BadOrigin for what isn't an origin; nothing is changed then.
     """
     row = Workspace.objects.select_for_update().get(pk=workspace.pk)
-    before = {"allowed_origins": row.allowed_origins, "any_origin": row.any_origin, "session_lifetime": row.session_lifetime}
+    before = {
+        "allowed_origins": row.allowed_origins,
+        "any_origin": row.any_origin,
+        "session_lifetime": row.session_lifetime,
+    }
     after = {
         "allowed_origins": list(dict.fromkeys(origins.normalise(text) for text in allowed_origins)),
         "any_origin": any_origin,
@@ -150,12 +154,19 @@ def touch_members(ids: Iterable[Any]) -> None:
 def issue_ticket(member: Member, session_key: str) -> str:
     """Hand out a ticket for one live socket, good for thirty seconds. Only its hash is kept."""
     token = secrets.token_hex(32)
-    Ticket.objects.filter(expires_at__lt=Now()).delete()
     Ticket.objects.create(
-        token_hash=hash_token(token), member=member, session_key=session_key,
+        token_hash=hash_token(token),
+        member=member,
+        session_key=session_key,
         expires_at=Now() + timedelta(seconds=limits.TICKET_SECONDS),
     )
     return token
+
+
+def forget_ended_tickets() -> int:
+    """Delete the tickets that nobody used in time. Runs by the clock."""
+    deleted, _ = Ticket.objects.filter(expires_at__lt=Now()).delete()
+    return deleted
 
 
 def redeem_ticket(token: str) -> tuple[Member, str] | None:

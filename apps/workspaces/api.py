@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import authenticate, login, logout
 from django.middleware.csrf import get_token
-from drf_spectacular.utils import OpenApiTypes, extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,50 +15,15 @@ from rest_framework.response import Response
 from apps.core import limits, live
 from apps.core.access import ANY, allow
 from apps.core.api import APIView, Input
-from apps.core.network import request_address
 from apps.workspaces import actions, sessions
 from apps.workspaces.live import messenger_item, workspace_item
-from apps.workspaces.models import Member, Messenger, User
+from apps.workspaces.models import Member, Messenger
 from apps.workspaces.origins import BadOrigin
 
 
 class Credentials(Input):
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
-
-
-class SignInRefused(exceptions.APIException):
-    """Wrong address, wrong password, no seat: one answer for all of them."""
-
-    status_code = 401
-    default_code = "sign_in_refused"
-    default_detail = "This address and password don't match."
-
-
-def sign_in(request: Any, email: str, password: str) -> Member:
-    """Sign somebody in on this request's session. Raises SignInRefused, and Limited after too many wrong tries."""
-    address = limits.address_subject(request_address(request))
-    subject = limits.account_subject(email)
-    limits.spend(limits.LOGINS_BY_ADDRESS, address)
-    limits.spend(limits.LOGIN_FAILURES, subject)
-    user = authenticate(request, username=email.strip().lower(), password=password)
-    member = None
-    if isinstance(user, User):
-        member = Member.objects.select_related("user", "workspace").filter(user=user).order_by("created_at").first()
-    if user is None or member is None:
-        raise SignInRefused()
-    limits.refund(limits.LOGIN_FAILURES, subject)
-    login(request, user)
-    request.session[sessions.WORKSPACE_KEY] = str(member.workspace_id)
-    actions.record_sign_in(member)
-    return member
-
-
-def sign_out(request: Any, member: Member) -> None:
-    """End this request's session, on the server, at once."""
-    session_key = request.session.session_key or ""
-    logout(request)
-    actions.record_sign_out(member, session_key)
 
 
 def session_item(request: Any, member: Member) -> dict[str, Any]:
@@ -85,14 +50,17 @@ class Session(APIView):
     @allow(public=True)
     def post(self, request: Request) -> Response:
         """Sign in by address and password; sets the session cookie."""
-        member = sign_in(request._request, **self.checked(Credentials))
+        try:
+            member = sessions.sign_in(request._request, **self.checked(Credentials))
+        except sessions.SignInRefused as refused:
+            raise exceptions.AuthenticationFailed(str(refused), "sign_in_refused") from None
         return Response(session_item(request._request, member))
 
     @extend_schema(responses={204: None})
     @allow(member=ANY)
     def delete(self, request: Request) -> Response:
         """Sign out."""
-        sign_out(request._request, self.actor)
+        sessions.sign_out(request._request, self.actor)
         return Response(status=204)
 
 
@@ -178,7 +146,9 @@ class MessengerView(APIView):
 class SecurityInput(Input):
     allowed_origins = serializers.ListField(child=serializers.CharField(max_length=255), max_length=100)
     any_origin = serializers.BooleanField()
-    session_lifetime = serializers.IntegerField(min_value=limits.SESSION_LIFETIME_MIN, max_value=limits.SESSION_LIFETIME_MAX)
+    session_lifetime = serializers.IntegerField(
+        min_value=limits.SESSION_LIFETIME_MIN, max_value=limits.SESSION_LIFETIME_MAX
+    )
 
 
 class SecurityView(APIView):

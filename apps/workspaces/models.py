@@ -50,7 +50,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     USERNAME_FIELD = "email"
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_in_lower_case")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_in_lower_case")
+        ]
 
     def __str__(self) -> str:
         return self.name or self.email
@@ -168,7 +170,9 @@ class Member(models.Model):
     @property
     def online(self) -> bool:
         """Whether a dashboard of theirs was open within the last two minutes."""
-        return self.last_seen_at is not None and timezone.now() - self.last_seen_at < timedelta(seconds=limits.PRESENCE_SECONDS)
+        return self.last_seen_at is not None and timezone.now() - self.last_seen_at < timedelta(
+            seconds=limits.PRESENCE_SECONDS
+        )
 
     @property
     def held(self) -> frozenset[str]:

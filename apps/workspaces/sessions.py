@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, authenticate, login, logout
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from apps.core import limits
 from apps.core.access import Actor
 from apps.core.hub import Identity
+from apps.core.network import request_address
 from apps.core.slots import fill
 from apps.workspaces import actions
-from apps.workspaces.models import Member
+from apps.workspaces.models import Member, User
 
 WORKSPACE_KEY = "workspace"
 """Where a session keeps the workspace its user works in now."""
@@ -37,9 +38,44 @@ def _member(session: Any) -> Member | None:
     if (workspace_id := session.get(WORKSPACE_KEY)) is not None:
         members = members.filter(workspace_id=workspace_id)
     member = members.order_by("created_at").first()
-    if member is None or not constant_time_compare(session.get(HASH_SESSION_KEY, ""), member.user.get_session_auth_hash()):
+    if member is None or not constant_time_compare(
+        session.get(HASH_SESSION_KEY, ""), member.user.get_session_auth_hash()
+    ):
         return None
     return member
+
+
+class SignInRefused(Exception):
+    """Wrong address, wrong password, no seat: one answer for all of them."""
+
+    def __str__(self) -> str:
+        return "This address and password don't match."
+
+
+def sign_in(request: Any, email: str, password: str) -> Member:
+    """Sign somebody in on this request's session. Raises SignInRefused, and Limited after too many wrong tries."""
+    address = limits.address_subject(request_address(request))
+    subject = limits.account_subject(email)
+    limits.spend(limits.LOGINS_BY_ADDRESS, address)
+    limits.spend(limits.LOGIN_FAILURES, subject)
+    user = authenticate(request, username=email.strip().lower(), password=password)
+    member = None
+    if isinstance(user, User):
+        member = Member.objects.select_related("user", "workspace").filter(user=user).order_by("created_at").first()
+    if user is None or member is None:
+        raise SignInRefused
+    limits.refund(limits.LOGIN_FAILURES, subject)
+    login(request, user)
+    request.session[WORKSPACE_KEY] = str(member.workspace_id)
+    actions.record_sign_in(member)
+    return member
+
+
+def sign_out(request: Any, member: Member) -> None:
+    """End this request's session, on the server, at once."""
+    session_key = request.session.session_key or ""
+    logout(request)
+    actions.record_sign_out(member, session_key)
 
 
 @fill("live.ticket")
@@ -52,7 +88,7 @@ def identify_by_ticket(ticket: str, origin: str | None) -> Identity | None:
 
 
 def _identity(member: Member, session_key: str) -> Identity:
-    return Identity(actor=member, expires_at=time.time() + settings.SESSION_COOKIE_AGE, renew=lambda: _renewed(member, session_key))
+    return Identity(actor=member, seconds=settings.SESSION_COOKIE_AGE, renew=lambda: _renewed(member, session_key))
 
 
 def _renewed(member: Member, session_key: str) -> Identity | None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -17,9 +14,9 @@ from apps.core.access import ANY, allow
 from apps.core.limits import Limited
 from apps.core.views import Page
 from apps.workspaces import actions, installation, origins
-from apps.workspaces.api import SignInRefused, sign_in, sign_out
 from apps.workspaces.forms import MessengerForm, SecurityForm, SignInForm
 from apps.workspaces.models import Member, Messenger, Workspace
+from apps.workspaces.sessions import SignInRefused, sign_in, sign_out
 
 SAVED = "saved"
 """Marks, in a page's address, that it comes back from saving."""
@@ -45,7 +42,7 @@ class SignIn(Page):
             try:
                 sign_in(request, **form.cleaned_data)
             except SignInRefused as refused:
-                form.add_error(None, str(refused.detail))
+                form.add_error(None, str(refused))
             except Limited as limited:
                 minutes = -(-limited.retry_after // 60)
                 form.add_error(

@@ -61,7 +61,8 @@ def _run_in(state: State, command: list[str], *, throwaway: bool) -> int:
     with Supervisor(say=lambda _: None) as supervisor:
         try:
             services.start(supervisor)
-            environment = {**os.environ, **services.environment(), "STATE_DIR": str(state.directory)}
+            ours = {**services.environment(), "STATE_DIR": str(state.directory)}
+            environment = {"SECRET_KEY": state.secret_key(), **os.environ, **ours}
             process = subprocess.Popen(command, env=environment, preexec_fn=lambda: end_with_parent(signal.SIGTERM))  # noqa: PLW1509
             try:
                 return supervisor.watch_until(process)

@@ -40,6 +40,8 @@ class Program:
     directory: Path = Path("/")
     stop_signal: str = "SIGTERM"
     stop_seconds: float = 15.0
+    # Its standard input, of a length that a pipe holds.
+    given: str = ""
     ready: Callable[[], bool] | None = None
     ready_seconds: float = 60.0
 
@@ -115,9 +117,11 @@ class Supervisor:
             if waiting:
                 self._turn(0.05, restart=False)
 
-    def run(self, command: Sequence[str], environment: Mapping[str, str], *, name: str, directory: Path) -> int:
-        """Run one command to its end beside the children, and return its exit status."""
-        child = Child(Program(name, command, environment, directory=directory))
+    def run(
+        self, command: Sequence[str], environment: Mapping[str, str], *, name: str, directory: Path, given: str = ""
+    ) -> int:
+        """Run one command to its end beside the children, with `given` as its input, and return its exit status."""
+        child = Child(Program(name, command, environment, directory=directory, given=given))
         process = self._spawn(child)
         try:
             self.watch_until(process)
@@ -148,9 +152,13 @@ class Supervisor:
             if program.log is not None:
                 output = stack.enter_context(program.log.open("wb" if _is_long(program.log) else "ab"))
             options = program.account.spawn_options() if program.account else {}
+            given, giver = os.pipe()
+            stack.callback(os.close, given)
+            os.write(giver, program.given.encode())
+            os.close(giver)
             process = subprocess.Popen(
                 list(program.command),
-                stdin=subprocess.DEVNULL,
+                stdin=given,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=program.directory,

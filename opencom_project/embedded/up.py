@@ -23,6 +23,7 @@ PAGES = (
     ("API docs", "/api/docs/"),
     ("Admin", "/admin/"),
 )
+SIGN_IN = "sign-in"
 # What decides the database's shape, and the dashboard's collected files; the lock stands for the libraries' own.
 SCHEMA_SOURCES = ("requirements.lock", "opencom_project/settings.py", "apps/*/migrations/*.py")
 STATIC_SOURCES = ("requirements.lock", "opencom_project/settings.py", "static/**/*", "apps/*/static/**/*")
@@ -123,7 +124,7 @@ class Up:
             self._say("the database has this version's shape")
             if has_command("demo"):
                 self._manage(supervisor, "demo", "--if-empty")
-                self.state.write_note("sign-in", self._capture("demo", "--print-sign-in"))
+                self.state.write_note(SIGN_IN, self._capture("demo", "--print-sign-in"))
                 self._say("the demo workspace is there")
             self.state.write_note("prepared", schema)
         files = fingerprint(STATIC_SOURCES)
@@ -157,8 +158,9 @@ class Up:
         return Program(name, command, self.environment, directory=PROJECT_ROOT, ready=ready)
 
     def _first_message(self, supervisor: Supervisor) -> int:
-        command = processes.manage("doctor", "--first-message")
-        status = supervisor.run(command, self.environment, name="check", directory=PROJECT_ROOT)
+        command = [sys.executable, "-m", "opencom_project.first_message", self.environment["PUBLIC_URL"]]
+        sign_in = self.state.read_note(SIGN_IN) or ""
+        status = supervisor.run(command, self.environment, name="message", directory=PROJECT_ROOT, given=sign_in)
         self._say("a message went both ways" if status == 0 else "the first message did not get through")
         return status
 
@@ -166,7 +168,7 @@ class Up:
         web = self.environment["PUBLIC_URL"]
         lines = [f"  {title:<20} {web}{path}" for title, path in PAGES]
         print("\n" + "\n".join(lines))
-        sign_in = self.state.read_note("sign-in")
+        sign_in = self.state.read_note(SIGN_IN)
         if sign_in:
             print("\n" + "\n".join("  " + line for line in sign_in.strip().splitlines()))
         print("\n  Ctrl-C stops everything; the data stays in", self.state.directory, "\n", flush=True)

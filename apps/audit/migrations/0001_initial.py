@@ -6,29 +6,30 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('workspace_id', models.UUIDField()),
-                ('action', models.CharField(max_length=80)),
-                ('actor_kind', models.CharField(max_length=10)),
-                ('actor_id', models.UUIDField(null=True)),
-                ('actor_label', models.CharField(max_length=200)),
-                ('subject_kind', models.CharField(max_length=40)),
-                ('subject_id', models.UUIDField(null=True)),
-                ('details', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("workspace_id", models.UUIDField()),
+                ("action", models.CharField(max_length=80)),
+                ("actor_kind", models.CharField(max_length=10)),
+                ("actor_id", models.UUIDField(null=True)),
+                ("actor_label", models.CharField(max_length=200)),
+                ("subject_kind", models.CharField(max_length=40)),
+                ("subject_id", models.UUIDField(null=True)),
+                ("details", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
             options={
-                'indexes': [models.Index(fields=['workspace_id', '-created_at', '-id'], name='audit_recent')],
+                "indexes": [models.Index(fields=["workspace_id", "-created_at", "-id"], name="audit_recent")],
             },
         ),
     ]

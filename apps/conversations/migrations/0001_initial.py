@@ -9,162 +9,314 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('visitors', '0001_initial'),
-        ('workspaces', '0001_initial'),
+        ("visitors", "0001_initial"),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Conversation',
+            name="Conversation",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('client_id', models.UUIDField(help_text='Made once by whoever started it: a start sent twice is one conversation.')),
-                ('channel', models.CharField(choices=[('chat', 'Chat')], default='chat', max_length=10)),
-                ('subject', models.CharField(blank=True, max_length=200)),
-                ('status', models.CharField(choices=[('open', 'Open'), ('snoozed', 'Snoozed'), ('closed', 'Closed')], default='open', max_length=7)),
-                ('snoozed_until', models.DateTimeField(blank=True, help_text='Snoozed without a time: until the next reply.', null=True)),
-                ('version', models.BigIntegerField(default=0, help_text='Counts every change of this row.')),
-                ('public_version', models.BigIntegerField(default=0, help_text='Counts the changes that the visitor can see.')),
-                ('head', models.BigIntegerField(default=0)),
-                ('public_head', models.BigIntegerField(default=0)),
-                ('unread_by_agents', models.IntegerField(default=0)),
-                ('unread_by_visitor', models.IntegerField(default=0)),
-                ('seen_by_agents', models.BigIntegerField(default=0)),
-                ('seen_by_agents_public', models.BigIntegerField(default=0)),
-                ('seen_by_visitor', models.BigIntegerField(default=0)),
-                ('seen_by_visitor_public', models.BigIntegerField(default=0)),
-                ('last_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('last_kind', models.CharField(blank=True, max_length=7)),
-                ('last_preview', models.CharField(blank=True, max_length=140)),
-                ('last_author_kind', models.CharField(blank=True, max_length=7)),
-                ('last_author_name', models.CharField(blank=True, max_length=200)),
-                ('public_last_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('public_last_preview', models.CharField(blank=True, max_length=140)),
-                ('public_last_author_kind', models.CharField(blank=True, max_length=7)),
-                ('public_last_author_name', models.CharField(blank=True, max_length=200)),
-                ('first_response_at', models.DateTimeField(blank=True, null=True)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('assignee', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='assigned', to='workspaces.member')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='visitors.visitor')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='conversations', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "client_id",
+                    models.UUIDField(
+                        help_text="Made once by whoever started it: a start sent twice is one conversation."
+                    ),
+                ),
+                ("channel", models.CharField(choices=[("chat", "Chat")], default="chat", max_length=10)),
+                ("subject", models.CharField(blank=True, max_length=200)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("open", "Open"), ("snoozed", "Snoozed"), ("closed", "Closed")],
+                        default="open",
+                        max_length=7,
+                    ),
+                ),
+                (
+                    "snoozed_until",
+                    models.DateTimeField(
+                        blank=True, help_text="Snoozed without a time: until the next reply.", null=True
+                    ),
+                ),
+                ("version", models.BigIntegerField(default=0, help_text="Counts every change of this row.")),
+                (
+                    "public_version",
+                    models.BigIntegerField(default=0, help_text="Counts the changes that the visitor can see."),
+                ),
+                ("head", models.BigIntegerField(default=0)),
+                ("public_head", models.BigIntegerField(default=0)),
+                ("unread_by_agents", models.IntegerField(default=0)),
+                ("unread_by_visitor", models.IntegerField(default=0)),
+                ("seen_by_agents", models.BigIntegerField(default=0)),
+                ("seen_by_agents_public", models.BigIntegerField(default=0)),
+                ("seen_by_visitor", models.BigIntegerField(default=0)),
+                ("seen_by_visitor_public", models.BigIntegerField(default=0)),
+                ("last_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("last_kind", models.CharField(blank=True, max_length=7)),
+                ("last_preview", models.CharField(blank=True, max_length=140)),
+                ("last_author_kind", models.CharField(blank=True, max_length=7)),
+                ("last_author_name", models.CharField(blank=True, max_length=200)),
+                ("public_last_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("public_last_preview", models.CharField(blank=True, max_length=140)),
+                ("public_last_author_kind", models.CharField(blank=True, max_length=7)),
+                ("public_last_author_name", models.CharField(blank=True, max_length=200)),
+                ("first_response_at", models.DateTimeField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "assignee",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="assigned",
+                        to="workspaces.member",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="conversations", to="visitors.visitor"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="conversations",
+                        to="workspaces.workspace",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Draft',
+            name="Draft",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('message', 'message'), ('note', 'note')], max_length=7)),
-                ('body', models.TextField()),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='drafts', to='conversations.conversation')),
-                ('member', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.member')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.CharField(choices=[("message", "message"), ("note", "note")], max_length=7)),
+                ("body", models.TextField()),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="drafts",
+                        to="conversations.conversation",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.member"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Message',
+            name="Message",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('seq', models.BigIntegerField(help_text="Place in the agents' log: 1..n without a gap.")),
-                ('public_seq', models.BigIntegerField(help_text='Place in what the visitor sees: 1..n without a gap.', null=True)),
-                ('kind', models.CharField(choices=[('message', 'Message'), ('note', 'Note'), ('event', 'Event')], max_length=7)),
-                ('author_kind', models.CharField(choices=[('visitor', 'Visitor'), ('member', 'Member'), ('bot', 'Bot'), ('system', 'System')], max_length=7)),
-                ('author_name', models.CharField(blank=True, max_length=200)),
-                ('client_id', models.UUIDField()),
-                ('body', models.TextField(blank=True)),
-                ('data', models.JSONField(default=dict)),
-                ('created_at', models.DateTimeField()),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.SearchVector('body', config='simple'), output_field=django.contrib.postgres.search.SearchVectorField())),
-                ('conversation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='messages', to='conversations.conversation')),
-                ('member', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.member')),
-                ('visitor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='visitors.visitor')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("seq", models.BigIntegerField(help_text="Place in the agents' log: 1..n without a gap.")),
+                (
+                    "public_seq",
+                    models.BigIntegerField(help_text="Place in what the visitor sees: 1..n without a gap.", null=True),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("message", "Message"), ("note", "Note"), ("event", "Event")], max_length=7
+                    ),
+                ),
+                (
+                    "author_kind",
+                    models.CharField(
+                        choices=[("visitor", "Visitor"), ("member", "Member"), ("bot", "Bot"), ("system", "System")],
+                        max_length=7,
+                    ),
+                ),
+                ("author_name", models.CharField(blank=True, max_length=200)),
+                ("client_id", models.UUIDField()),
+                ("body", models.TextField(blank=True)),
+                ("data", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.SearchVector("body", config="simple"),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="conversations.conversation",
+                    ),
+                ),
+                (
+                    "member",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="workspaces.member",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="visitors.visitor"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attachment',
+            name="Attachment",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('file', models.FileField(max_length=200, upload_to='attachments')),
-                ('name', models.CharField(max_length=200)),
-                ('content_type', models.CharField(max_length=100)),
-                ('size', models.PositiveIntegerField()),
-                ('width', models.PositiveIntegerField(null=True)),
-                ('height', models.PositiveIntegerField(null=True)),
-                ('staged_until', models.DateTimeField()),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('member', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='workspaces.member')),
-                ('visitor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='visitors.visitor')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
-                ('message', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='attachments', to='conversations.message')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("file", models.FileField(max_length=200, upload_to="attachments")),
+                ("name", models.CharField(max_length=200)),
+                ("content_type", models.CharField(max_length=100)),
+                ("size", models.PositiveIntegerField()),
+                ("width", models.PositiveIntegerField(null=True)),
+                ("height", models.PositiveIntegerField(null=True)),
+                ("staged_until", models.DateTimeField()),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "member",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="workspaces.member",
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        null=True, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="visitors.visitor"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="attachments",
+                        to="conversations.message",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['workspace', 'status', '-last_at', '-id'], name='inbox_by_status'),
+            model_name="conversation",
+            index=models.Index(fields=["workspace", "status", "-last_at", "-id"], name="inbox_by_status"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['workspace', 'assignee', 'status', '-last_at', '-id'], name='inbox_by_assignee'),
+            model_name="conversation",
+            index=models.Index(fields=["workspace", "assignee", "status", "-last_at", "-id"], name="inbox_by_assignee"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['workspace', '-last_at', '-id'], name='inbox_all'),
+            model_name="conversation",
+            index=models.Index(fields=["workspace", "-last_at", "-id"], name="inbox_all"),
         ),
         migrations.AddIndex(
-            model_name='conversation',
-            index=models.Index(fields=['visitor', '-public_last_at', '-id'], name='conversations_of_visitor'),
+            model_name="conversation",
+            index=models.Index(fields=["visitor", "-public_last_at", "-id"], name="conversations_of_visitor"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('visitor', 'client_id'), name='conversation_started_once'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(fields=("visitor", "client_id"), name="conversation_started_once"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.UniqueConstraint(fields=('workspace', 'id'), name='conversation_in_workspace'),
+            model_name="conversation",
+            constraint=models.UniqueConstraint(fields=("workspace", "id"), name="conversation_in_workspace"),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(('snoozed_until', None), ('status', 'snoozed'), _connector='OR'), name='only_the_snoozed_wake'),
+            model_name="conversation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("snoozed_until", None), ("status", "snoozed"), _connector="OR"),
+                name="only_the_snoozed_wake",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='conversation',
-            constraint=models.CheckConstraint(condition=models.Q(('head__gte', models.F('public_head')), ('public_head__gte', 0)), name='public_head_within_head'),
+            model_name="conversation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("head__gte", models.F("public_head")), ("public_head__gte", 0)),
+                name="public_head_within_head",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='draft',
-            constraint=models.UniqueConstraint(fields=('member', 'conversation', 'kind'), name='one_draft_each'),
+            model_name="draft",
+            constraint=models.UniqueConstraint(fields=("member", "conversation", "kind"), name="one_draft_each"),
         ),
         migrations.AddIndex(
-            model_name='message',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['workspace', 'search'], name='message_search'),
+            model_name="message",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["workspace", "search"], name="message_search"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'seq'), name='message_seq_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("conversation", "seq"), name="message_seq_once"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'public_seq'), name='message_public_seq_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(fields=("conversation", "public_seq"), name="message_public_seq_once"),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'visitor', 'client_id'), name='visitor_message_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                fields=("conversation", "visitor", "client_id"), name="visitor_message_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.UniqueConstraint(fields=('conversation', 'member', 'client_id'), name='member_message_once'),
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                fields=("conversation", "member", "client_id"), name="member_message_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(('visitor', None), ('member', None), _connector='OR'), name='message_has_one_author'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("visitor", None), ("member", None), _connector="OR"), name="message_has_one_author"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='message',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('kind', 'message'), ('public_seq__isnull', False)), models.Q(models.Q(('kind', 'message'), _negated=True), ('public_seq', None)), _connector='OR'), name='only_messages_are_public'),
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("kind", "message"), ("public_seq__isnull", False)),
+                    models.Q(models.Q(("kind", "message"), _negated=True), ("public_seq", None)),
+                    _connector="OR",
+                ),
+                name="only_messages_are_public",
+            ),
         ),
     ]

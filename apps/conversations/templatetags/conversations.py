@@ -6,3 +6,4 @@ from apps.conversations import markup
 
 register = template.Library()
 register.filter("rendered", markup.rendered)
+register.filter("plain", markup.plain)

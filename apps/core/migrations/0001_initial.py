@@ -8,11 +8,9 @@ from pgvector.django import VectorExtension
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         TrigramExtension(),
@@ -34,47 +32,83 @@ class Migration(migrations.Migration):
             "DROP TABLE core_move",
         ),
         migrations.CreateModel(
-            name='Bucket',
+            name="Bucket",
             fields=[
-                ('key', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('tokens', models.FloatField()),
-                ('filled_at', models.DateTimeField()),
+                ("key", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("tokens", models.FloatField()),
+                ("filled_at", models.DateTimeField()),
             ],
             options={
-                'indexes': [models.Index(fields=['filled_at'], name='bucket_filled')],
+                "indexes": [models.Index(fields=["filled_at"], name="bucket_filled")],
             },
         ),
         migrations.CreateModel(
-            name='Effect',
+            name="Effect",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('workspace_id', models.UUIDField(null=True)),
-                ('kind', models.CharField(max_length=80)),
-                ('key', models.CharField(help_text='What makes this debt one debt: owed once, paid once.', max_length=200, unique=True)),
-                ('order_key', models.CharField(blank=True, db_default='', default='', help_text='Effects that share it are paid one after the other.', max_length=200)),
-                ('lane', models.CharField(choices=[('interactive', 'Interactive'), ('normal', 'Normal'), ('bulk', 'Bulk')], max_length=12)),
-                ('payload', models.JSONField(default=dict, help_text='Ids and times, never content.')),
-                ('state', models.CharField(choices=[('ready', 'Ready'), ('done', 'Done'), ('dead', 'Dead')], db_default='ready', default='ready', max_length=5)),
-                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('lease_token', models.UUIDField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(db_default=0, default=0)),
-                ('last_error', models.CharField(blank=True, db_default='', default='', max_length=500)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('finished_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("workspace_id", models.UUIDField(null=True)),
+                ("kind", models.CharField(max_length=80)),
+                (
+                    "key",
+                    models.CharField(
+                        help_text="What makes this debt one debt: owed once, paid once.", max_length=200, unique=True
+                    ),
+                ),
+                (
+                    "order_key",
+                    models.CharField(
+                        blank=True,
+                        db_default="",
+                        default="",
+                        help_text="Effects that share it are paid one after the other.",
+                        max_length=200,
+                    ),
+                ),
+                (
+                    "lane",
+                    models.CharField(
+                        choices=[("interactive", "Interactive"), ("normal", "Normal"), ("bulk", "Bulk")], max_length=12
+                    ),
+                ),
+                ("payload", models.JSONField(default=dict, help_text="Ids and times, never content.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("ready", "Ready"), ("done", "Done"), ("dead", "Dead")],
+                        db_default="ready",
+                        default="ready",
+                        max_length=5,
+                    ),
+                ),
+                ("available_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("lease_token", models.UUIDField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(db_default=0, default=0)),
+                ("last_error", models.CharField(blank=True, db_default="", default="", max_length=500)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("finished_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('state', 'ready')), fields=['available_at'], name='effect_due'), models.Index(condition=models.Q(('state', 'ready'), models.Q(('order_key', ''), _negated=True)), fields=['order_key', 'id'], name='effect_order'), models.Index(condition=models.Q(('state', 'done')), fields=['finished_at'], name='effect_done'), models.Index(condition=models.Q(('state', 'dead')), fields=['created_at'], name='effect_dead')],
+                "indexes": [
+                    models.Index(condition=models.Q(("state", "ready")), fields=["available_at"], name="effect_due"),
+                    models.Index(
+                        condition=models.Q(("state", "ready"), models.Q(("order_key", ""), _negated=True)),
+                        fields=["order_key", "id"],
+                        name="effect_order",
+                    ),
+                    models.Index(condition=models.Q(("state", "done")), fields=["finished_at"], name="effect_done"),
+                    models.Index(condition=models.Q(("state", "dead")), fields=["created_at"], name="effect_dead"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Installation',
+            name="Installation",
             fields=[
-                ('id', models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('epoch', models.UUIDField(default=uuid.uuid4)),
+                ("id", models.SmallIntegerField(default=1, primary_key=True, serialize=False)),
+                ("epoch", models.UUIDField(default=uuid.uuid4)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='one_installation')],
+                "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_installation")],
             },
         ),
     ]

@@ -63,7 +63,11 @@ def label(person: dict[str, Any] | None) -> str:
 
 def initials(name: str) -> str:
     """Return one or two letters that stand for a name; of an address its first."""
-    words = [word for word in name.split("@")[0].replace("-", " ").replace("_", " ").split() if word[:1].isalnum()]
+    words = [
+        word
+        for word in name.split("@", maxsplit=1)[0].replace("-", " ").replace("_", " ").split()
+        if word[:1].isalnum()
+    ]
     if not words:
         return "?"
     return words[0][0] if len(words) == 1 else words[0][0] + words[-1][0]
@@ -107,7 +111,7 @@ def iso(value: str | datetime.datetime) -> str:
 @register.filter
 def first_name(name: str) -> str:
     """Return what colleagues call somebody: the first word; of an address what stands before the @."""
-    return name.split("@")[0].split(" ")[0] if name else ""
+    return name.split("@", maxsplit=1)[0].split(" ", maxsplit=1)[0] if name else ""
 
 
 @register.filter

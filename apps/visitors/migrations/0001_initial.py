@@ -10,93 +10,146 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('workspaces', '0001_initial'),
+        ("workspaces", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Visitor',
+            name="Visitor",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('session_hash', models.BinaryField(help_text='SHA-256 of the secret its client made and kept.', max_length=32, null=True)),
-                ('readable_id', models.CharField(max_length=60)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('email', models.EmailField(blank=True, help_text='A claim: it opens nothing.', max_length=254)),
-                ('external_id', models.CharField(blank=True, max_length=200)),
-                ('attributes', models.JSONField(blank=True, default=dict)),
-                ('device', models.JSONField(blank=True, default=dict)),
-                ('page_url', models.CharField(blank=True, max_length=2000)),
-                ('page_title', models.CharField(blank=True, max_length=300)),
-                ('referrer', models.CharField(blank=True, max_length=2000)),
-                ('locale', models.CharField(blank=True, max_length=20)),
-                ('timezone', models.CharField(blank=True, max_length=60)),
-                ('blocked', models.BooleanField(default=False)),
-                ('first_seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('last_seen_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('search', models.GeneratedField(db_persist=True, expression=django.contrib.postgres.search.SearchVector('name', 'email', 'readable_id', 'external_id', config='simple'), output_field=django.contrib.postgres.search.SearchVectorField())),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='visitors', to='workspaces.workspace')),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "session_hash",
+                    models.BinaryField(
+                        help_text="SHA-256 of the secret its client made and kept.", max_length=32, null=True
+                    ),
+                ),
+                ("readable_id", models.CharField(max_length=60)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("email", models.EmailField(blank=True, help_text="A claim: it opens nothing.", max_length=254)),
+                ("external_id", models.CharField(blank=True, max_length=200)),
+                ("attributes", models.JSONField(blank=True, default=dict)),
+                ("device", models.JSONField(blank=True, default=dict)),
+                ("page_url", models.CharField(blank=True, max_length=2000)),
+                ("page_title", models.CharField(blank=True, max_length=300)),
+                ("referrer", models.CharField(blank=True, max_length=2000)),
+                ("locale", models.CharField(blank=True, max_length=20)),
+                ("timezone", models.CharField(blank=True, max_length=60)),
+                ("blocked", models.BooleanField(default=False)),
+                ("first_seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("last_seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "search",
+                    models.GeneratedField(
+                        db_persist=True,
+                        expression=django.contrib.postgres.search.SearchVector(
+                            "name", "email", "readable_id", "external_id", config="simple"
+                        ),
+                        output_field=django.contrib.postgres.search.SearchVectorField(),
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="visitors", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='TrackedEvent',
+            name="TrackedEvent",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('client_id', models.UUIDField()),
-                ('name', models.CharField(max_length=100)),
-                ('properties', models.JSONField(blank=True, default=dict)),
-                ('url', models.CharField(blank=True, max_length=2000)),
-                ('occurred_at', models.DateTimeField()),
-                ('received_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tracked_events', to='visitors.visitor')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("client_id", models.UUIDField()),
+                ("name", models.CharField(max_length=100)),
+                ("properties", models.JSONField(blank=True, default=dict)),
+                ("url", models.CharField(blank=True, max_length=2000)),
+                ("occurred_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tracked_events",
+                        to="visitors.visitor",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='VisitorSession',
+            name="VisitorSession",
             fields=[
-                ('token_hash', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('origin', models.CharField(blank=True, max_length=255)),
-                ('client', models.JSONField(blank=True, default=dict)),
-                ('expires_at', models.DateTimeField(db_index=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('visitor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='visitors.visitor')),
-                ('workspace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='workspaces.workspace')),
+                ("token_hash", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("origin", models.CharField(blank=True, max_length=255)),
+                ("client", models.JSONField(blank=True, default=dict)),
+                ("expires_at", models.DateTimeField(db_index=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "visitor",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="sessions", to="visitors.visitor"
+                    ),
+                ),
+                (
+                    "workspace",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="+", to="workspaces.workspace"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=models.Index(fields=['workspace', '-last_seen_at', '-id'], name='visitor_directory'),
+            model_name="visitor",
+            index=models.Index(fields=["workspace", "-last_seen_at", "-id"], name="visitor_directory"),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['search'], name='visitor_search'),
+            model_name="visitor",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["search"], name="visitor_search"),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('name'), name='gin_trgm_ops'), name='visitor_name_like'),
+            model_name="visitor",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("name"), name="gin_trgm_ops"
+                ),
+                name="visitor_name_like",
+            ),
         ),
         migrations.AddIndex(
-            model_name='visitor',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('email'), name='gin_trgm_ops'), name='visitor_email_like'),
+            model_name="visitor",
+            index=django.contrib.postgres.indexes.GinIndex(
+                django.contrib.postgres.indexes.OpClass(
+                    django.db.models.functions.text.Upper("email"), name="gin_trgm_ops"
+                ),
+                name="visitor_email_like",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='visitor',
-            constraint=models.UniqueConstraint(fields=('workspace', 'session_hash'), name='visitor_session_once'),
+            model_name="visitor",
+            constraint=models.UniqueConstraint(fields=("workspace", "session_hash"), name="visitor_session_once"),
         ),
         migrations.AddConstraint(
-            model_name='visitor',
-            constraint=models.UniqueConstraint(fields=('workspace', 'id'), name='visitor_in_workspace'),
+            model_name="visitor",
+            constraint=models.UniqueConstraint(fields=("workspace", "id"), name="visitor_in_workspace"),
         ),
         migrations.AddIndex(
-            model_name='trackedevent',
-            index=models.Index(fields=['visitor', '-occurred_at'], name='tracked_event_recent'),
+            model_name="trackedevent",
+            index=models.Index(fields=["visitor", "-occurred_at"], name="tracked_event_recent"),
         ),
         migrations.AddConstraint(
-            model_name='trackedevent',
-            constraint=models.UniqueConstraint(fields=('visitor', 'client_id'), name='tracked_event_once'),
+            model_name="trackedevent",
+            constraint=models.UniqueConstraint(fields=("visitor", "client_id"), name="tracked_event_once"),
         ),
     ]

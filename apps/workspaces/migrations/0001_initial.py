@@ -11,110 +11,248 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
-        ('core', '0001_initial'),
+        ("auth", "0012_alter_user_first_name_max_length"),
+        ("core", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Workspace',
+            name="Workspace",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=200)),
-                ('allowed_origins', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255), blank=True, default=list)),
-                ('any_origin', models.BooleanField(default=False, help_text='The messenger may run on any page, and in native apps.')),
-                ('session_lifetime', models.PositiveIntegerField(default=86400, validators=[django.core.validators.MinValueValidator(3600), django.core.validators.MaxValueValidator(604800)])),
-                ('widget_seen_at', models.DateTimeField(blank=True, null=True)),
-                ('widget_seen_origin', models.CharField(blank=True, max_length=255)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "allowed_origins",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=255), blank=True, default=list
+                    ),
+                ),
+                (
+                    "any_origin",
+                    models.BooleanField(
+                        default=False, help_text="The messenger may run on any page, and in native apps."
+                    ),
+                ),
+                (
+                    "session_lifetime",
+                    models.PositiveIntegerField(
+                        default=86400,
+                        validators=[
+                            django.core.validators.MinValueValidator(3600),
+                            django.core.validators.MaxValueValidator(604800),
+                        ],
+                    ),
+                ),
+                ("widget_seen_at", models.DateTimeField(blank=True, null=True)),
+                ("widget_seen_origin", models.CharField(blank=True, max_length=255)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
             ],
         ),
         migrations.CreateModel(
-            name='Ticket',
+            name="Ticket",
             fields=[
-                ('token_hash', models.BinaryField(max_length=32, primary_key=True, serialize=False)),
-                ('session_key', models.CharField(max_length=40)),
-                ('expires_at', models.DateTimeField(db_index=True)),
+                ("token_hash", models.BinaryField(max_length=32, primary_key=True, serialize=False)),
+                ("session_key", models.CharField(max_length=40)),
+                ("expires_at", models.DateTimeField(db_index=True)),
             ],
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('email', models.EmailField(max_length=254, unique=True)),
-                ('name', models.CharField(blank=True, max_length=200)),
-                ('is_active', models.BooleanField(default=True)),
-                ('is_staff', models.BooleanField(default=False, help_text="May use Django's admin site.")),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True)),
+                ("name", models.CharField(blank=True, max_length=200)),
+                ("is_active", models.BooleanField(default=True)),
+                ("is_staff", models.BooleanField(default=False, help_text="May use Django's admin site.")),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('role', models.CharField(choices=[('owner', 'Owner'), ('admin', 'Admin'), ('agent', 'Agent'), ('viewer', 'Viewer')], max_length=6)),
-                ('permissions', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, help_text="If any are named they replace the role's.")),
-                ('last_seen_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=apps.core.ids.uuid7, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("owner", "Owner"), ("admin", "Admin"), ("agent", "Agent"), ("viewer", "Viewer")],
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "permissions",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40),
+                        blank=True,
+                        default=list,
+                        help_text="If any are named they replace the role's.",
+                    ),
+                ),
+                ("last_seen_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Messenger',
+            name="Messenger",
             fields=[
-                ('workspace', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='messenger', serialize=False, to='workspaces.workspace')),
-                ('primary_color', models.CharField(default='#1f5eff', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'Write a colour as six hexadecimal digits, such as #1f6feb.')])),
-                ('background_color', models.CharField(default='#1f5eff', max_length=7, validators=[django.core.validators.RegexValidator('\\A#[0-9a-fA-F]{6}\\Z', 'Write a colour as six hexadecimal digits, such as #1f6feb.')])),
-                ('theme', models.CharField(choices=[('system', 'System'), ('light', 'Light'), ('dark', 'Dark')], default='system', max_length=6)),
-                ('launcher_position', models.CharField(choices=[('right', 'Right'), ('left', 'Left')], default='right', max_length=5)),
-                ('launcher_side_spacing', models.PositiveSmallIntegerField(default=20, validators=[django.core.validators.MaxValueValidator(100)])),
-                ('launcher_bottom_spacing', models.PositiveSmallIntegerField(default=20, validators=[django.core.validators.MaxValueValidator(100)])),
-                ('launcher_show', models.BooleanField(default=True)),
-                ('launcher_icon_url', models.URLField(blank=True)),
-                ('logo_url', models.URLField(blank=True)),
-                ('greeting', models.CharField(default='Hi there. How can we help?', max_length=500)),
-                ('team_introduction', models.CharField(blank=True, max_length=500)),
-                ('show_avatars', models.BooleanField(default=True)),
-                ('expected_reply', models.CharField(blank=True, max_length=100)),
-                ('languages', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), blank=True, default=list)),
-                ('default_language', models.CharField(default='en', max_length=10)),
-                ('privacy_url', models.URLField(blank=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                (
+                    "workspace",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="messenger",
+                        serialize=False,
+                        to="workspaces.workspace",
+                    ),
+                ),
+                (
+                    "primary_color",
+                    models.CharField(
+                        default="#1f5eff",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A#[0-9a-fA-F]{6}\\Z", "Write a colour as six hexadecimal digits, such as #1f6feb."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "background_color",
+                    models.CharField(
+                        default="#1f5eff",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A#[0-9a-fA-F]{6}\\Z", "Write a colour as six hexadecimal digits, such as #1f6feb."
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "theme",
+                    models.CharField(
+                        choices=[("system", "System"), ("light", "Light"), ("dark", "Dark")],
+                        default="system",
+                        max_length=6,
+                    ),
+                ),
+                (
+                    "launcher_position",
+                    models.CharField(choices=[("right", "Right"), ("left", "Left")], default="right", max_length=5),
+                ),
+                (
+                    "launcher_side_spacing",
+                    models.PositiveSmallIntegerField(
+                        default=20, validators=[django.core.validators.MaxValueValidator(100)]
+                    ),
+                ),
+                (
+                    "launcher_bottom_spacing",
+                    models.PositiveSmallIntegerField(
+                        default=20, validators=[django.core.validators.MaxValueValidator(100)]
+                    ),
+                ),
+                ("launcher_show", models.BooleanField(default=True)),
+                ("launcher_icon_url", models.URLField(blank=True)),
+                ("logo_url", models.URLField(blank=True)),
+                ("greeting", models.CharField(default="Hi there. How can we help?", max_length=500)),
+                ("team_introduction", models.CharField(blank=True, max_length=500)),
+                ("show_avatars", models.BooleanField(default=True)),
+                ("expected_reply", models.CharField(blank=True, max_length=100)),
+                (
+                    "languages",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=10), blank=True, default=list
+                    ),
+                ),
+                ("default_language", models.CharField(default="en", max_length=10)),
+                ("privacy_url", models.URLField(blank=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
             ],
         ),
         migrations.AddConstraint(
-            model_name='workspace',
-            constraint=models.CheckConstraint(condition=models.Q(('session_lifetime__range', (3600, 604800))), name='session_lifetime_in_range'),
+            model_name="workspace",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("session_lifetime__range", (3600, 604800))), name="session_lifetime_in_range"
+            ),
         ),
         migrations.AddField(
-            model_name='member',
-            name='workspace',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='workspaces.workspace'),
+            model_name="member",
+            name="workspace",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="members", to="workspaces.workspace"
+            ),
         ),
         migrations.AddField(
-            model_name='ticket',
-            name='member',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='workspaces.member'),
+            model_name="ticket",
+            name="member",
+            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to="workspaces.member"),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_in_lower_case'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
+                name="user_email_in_lower_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('workspace', 'user'), name='one_seat_a_workspace'),
+            model_name="member",
+            constraint=models.UniqueConstraint(fields=("workspace", "user"), name="one_seat_a_workspace"),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('workspace', 'id'), name='member_in_workspace'),
+            model_name="member",
+            constraint=models.UniqueConstraint(fields=("workspace", "id"), name="member_in_workspace"),
         ),
     ]

@@ -5,10 +5,11 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from opencom_project.diagnosis import CHECKS, Finding, Severity, examine
-from opencom_project.first_message import SignIn, Undelivered, exchange
+from opencom_project.first_message import SignIn, Undelivered, exchange, say_step
 
 MARKS = {Severity.OK: "ok", Severity.WARNING: "warn", Severity.FAILURE: "FAIL"}
 
@@ -38,14 +39,8 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _exchange(self, sign_in: SignIn, *, quiet: bool) -> Finding:
-        from django.conf import settings
-
-        def say(step: str, seconds: float) -> None:
-            if not quiet:
-                self.stdout.write(f"        {step:<36} {seconds * 1000:7.0f} ms")
-
         try:
-            steps = exchange(settings.PUBLIC_URL, sign_in, say)
+            steps = exchange(settings.PUBLIC_URL, sign_in, (lambda *_: None) if quiet else say_step)
         except Undelivered as error:
             finding = Finding("message", Severity.FAILURE, str(error), "see the checks above")
         else:
