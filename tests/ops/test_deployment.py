@@ -16,8 +16,7 @@ import pytest
 import redis
 
 from opencom_project import processes
-from opencom_project.embedded.up import sign_in_of_demo
-from opencom_project.first_message import exchange
+from opencom_project.first_message import SignIn, exchange
 
 from .conftest import two_free_ports
 from .processes_below import eventually
@@ -26,7 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OPENCOM = str(ROOT / "bin" / "opencom")
 CADDY = shutil.which("caddy") or (str(ROOT / ".tools" / "caddy") if (ROOT / ".tools" / "caddy").exists() else None)
 RUN_WITH_SERVICES = [sys.executable, "-m", "opencom_project.embedded", "run", "--throwaway", "--"]
-TELL_AND_WAIT = "import os; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'], flush=True); input()"
+TELL_AND_WAIT = (
+    "import os, sys; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'], flush=True); sys.stdin.read()"
+)
 PUBLIC = {
     "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough-to-be-taken-0123456789",
     "PUBLIC_URL": "https://chat.example.test",
@@ -57,6 +58,8 @@ def deployment() -> Iterator[dict[str, str]]:
     assert services.stdin is not None
     database, broker = services.stdout.readline().split()
     environment = base | PUBLIC | {"DATABASE_URL": database, "REDIS_URL": broker, "MEDIA_ROOT": str(folder / "media")}
+    environment["STATIC_ROOT"] = str(folder / "static")
+    subprocess.run([OPENCOM, "collectstatic", "--no-input", "--verbosity", "0"], env=environment, check=True)
     subprocess.run([OPENCOM, "migrate", "--verbosity", "0"], env=environment, check=True)
     yield environment
     services.stdin.close()
@@ -136,7 +139,7 @@ def test_the_four_processes_run_by_their_commands_and_end_when_told(deployment: 
 
 def test_the_clock_hands_its_jobs_to_the_workers_queues(deployment: dict[str, str]) -> None:
     with redis.Redis.from_url(deployment["REDIS_URL"]) as queues, running(["beat"], deployment):
-        assert eventually(lambda: any(b"clock.seconds" in job for job in queues.lrange("interactive", 0, -1)), 20)
+        assert eventually(lambda: any(b"schedule.run" in job for job in queues.lrange("interactive", 0, -1)), 20)
 
 
 @pytest.mark.skipif(CADDY is None, reason="caddy is not on this machine")
@@ -153,6 +156,9 @@ def test_a_message_goes_both_ways_through_the_proxy_at_one_origin(deployment: di
         "CSRF_TRUSTED_ORIGINS": origin,
     }
     subprocess.run([OPENCOM, "demo", "--if-empty"], env=environment, check=True, capture_output=True)
+    told = subprocess.run(
+        [OPENCOM, "demo", "--print-sign-in"], env=environment, check=True, text=True, capture_output=True
+    )
     text = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")
     text = text.replace("live:8001", f"127.0.0.1:{live_port}").replace("web:8000", f"127.0.0.1:{port}")
     (tmp_path / "Caddyfile").write_text(f"{{\n\tadmin 127.0.0.1:{admin_port}\n}}\n{text}", encoding="utf-8")
@@ -170,7 +176,7 @@ def test_a_message_goes_both_ways_through_the_proxy_at_one_origin(deployment: di
                 return all(text.startswith("ok") for text in found.values())
 
             assert eventually(all_is_well, 60), found
-            steps = exchange(origin, sign_in_of_demo(environment), lambda *_: None)
+            steps = exchange(origin, SignIn.from_text(told.stdout), lambda *_: None)
             assert steps[-1][0] == "the visitor sees it"
     finally:
         proxy.terminate()
