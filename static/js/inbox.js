@@ -22,6 +22,8 @@ const query = () => inbox.querySelector(".list").dataset.query;
 const address = (id) => `/inbox/${view()}/${id ? `${id}/` : ""}${query()}`;
 
 let going;
+// What the address says is open; the page may still be on its way there.
+let current = openId();
 
 async function show(path, name, place) {
   going?.abort();
@@ -33,6 +35,7 @@ async function show(path, name, place) {
 /** Open a conversation beside the list as it is; with no id, show none. */
 async function openConversation(id, { push = true } = {}) {
   const path = address(id);
+  current = id;
   list().mark(id);
   if (push) history.pushState(null, "", path);
   inbox.dataset.pane = id ? "thread" : "list";
@@ -40,6 +43,8 @@ async function openConversation(id, { push = true } = {}) {
   try {
     await show(path, "conversation", ".conversation");
   } catch (error) {
+    if (error.name === "AbortError") return;
+    current = openId();
     list().mark();
     sayWhy(error);
     return;
@@ -77,7 +82,7 @@ addEventListener("popstate", async () => {
   const [, , , id] = location.pathname.split("/");
   const isSameList = location.pathname.startsWith(`/inbox/${view()}/`) && location.search === query();
   if (!isSameList) await openView(location.pathname.replace(/[^/]+\/$/, (last) => (last === `${id}/` ? "" : last)) + location.search, { push: false });
-  if ((id || undefined) !== openId()) await openConversation(id || undefined, { push: false });
+  if ((id || undefined) !== current) await openConversation(id || undefined, { push: false });
   else inbox.dataset.pane = id ? "thread" : "list";
 });
 

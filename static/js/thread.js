@@ -92,3 +92,4 @@ inbox.addEventListener("live-value", (event) => {
   for (const own of event.target.querySelectorAll(`[data-not-for="${me}"]`)) own.remove();
   showDelivery();
 });
+refresh();
