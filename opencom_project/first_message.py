@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar
 from types import TracebackType
@@ -147,28 +148,32 @@ class Socket:
 
     def __init__(self, url: str, credential: dict[str, str], origin: str) -> None:
         self.url = url
+        self.credential = credential
+        self.origin = origin
         self.kept: dict[str, list[dict[str, Any]]] = {}
-        try:
-            # The environment's proxy is for the outside; this address is the installation's own.
-            self.connection: ClientConnection = connect(
-                url,
-                origin=Origin(origin),
-                open_timeout=FRAME_SECONDS,
-                compression=None,
-                proxy=None,
-            )
-        except (OSError, WebSocketException) as error:
-            raise Undelivered(f"The socket {url} could not be opened: {error}") from None
-        self._send({"type": "hello", **credential})
-        self._read_until(lambda frame: frame["type"] == "ready", "its greeting")
+        self.connection: ClientConnection
+        self._open: ExitStack
 
     def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            try:
+                # The environment's proxy is for the outside; this address is the installation's own.
+                self.connection = stack.enter_context(
+                    connect(
+                        self.url, origin=Origin(self.origin), open_timeout=FRAME_SECONDS, compression=None, proxy=None
+                    )
+                )
+            except (OSError, WebSocketException) as error:
+                raise Undelivered(f"The socket {self.url} could not be opened: {error}") from None
+            self._send({"type": "hello", **self.credential})
+            self._read_until(lambda frame: frame["type"] == "ready", "its greeting")
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.connection.close()
+        self._open.close()
 
     def subscribe(self, name: str, query: str, params: dict[str, Any]) -> None:
         """Ask for a live query and return when its first answer is there."""

@@ -5,3 +5,7 @@ from opencom_project.settings import *  # noqa: F403
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 LIMITS_ENFORCED = False
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+
+if template := env.text("TEST_DATABASE_TEMPLATE"):
+    # A migrated database to copy: the suite's runner makes it when the schema has changed.
+    DATABASES["default"]["TEST"] = {"TEMPLATE": template}

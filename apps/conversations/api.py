@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -24,11 +23,28 @@ from apps.conversations.items import (
 )
 from apps.conversations.live import checked_assignee
 from apps.conversations.models import Conversation, Draft, Message
+from apps.conversations.shapes import (
+    ChangedShape,
+    CountsShape,
+    DetailShape,
+    DraftShape,
+    DraftsShape,
+    MessageShape,
+    MessagesShape,
+    OwnDetailShape,
+    OwnRowShape,
+    OwnRowsShape,
+    OwnStartedShape,
+    RowShape,
+    RowsShape,
+    StartedShape,
+)
 from apps.core import limits
 from apps.core.access import Actor, allow
 from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Conflict
 from apps.core.live import NotVisible
+from apps.core.shapes import answer
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
 
@@ -51,7 +67,7 @@ class ConversationScoped(APIView):
         """Return the conversations among which the named one must be, with what this view needs of them."""
         return Conversation.objects.visible_to(self.actor).select_related("visitor", "assignee__user")
 
-    def row(self, conversation: Conversation) -> dict[str, Any]:
+    def row(self, conversation: Conversation) -> RowShape | OwnRowShape:
         return own_row_item(conversation) if self.actor.kind == "visitor" else row_item(conversation)
 
 
@@ -102,7 +118,7 @@ def _spend_on_message(actor: Actor, conversation_id: object) -> None:
     limits.spend(limits.CONVERSATION_MESSAGES, conversation_id)
 
 
-def _answer_sent(item: dict[str, Any], *, replayed: bool) -> Response:
+def _answer_sent(item: StartedShape | OwnStartedShape | MessageShape, *, replayed: bool) -> Response:
     if replayed:
         return Response(item, status=200, headers={"Idempotent-Replay": "true"})
     return Response(item, status=201)
@@ -111,7 +127,7 @@ def _answer_sent(item: dict[str, Any], *, replayed: bool) -> Response:
 class Conversations(APIView):
     """The conversations the caller can see."""
 
-    @extend_schema(parameters=[ListInput], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[ListInput], responses=answer(RowsShape, OwnRowsShape))
     @allow(member="conversations.read", visitor=True)
     def get(self, request: Request) -> Response:
         """List conversations, the newest first."""
@@ -131,7 +147,10 @@ class Conversations(APIView):
         page, following = inbox.page_of(listed, asked.get("cursor", ""), asked["limit"])
         return Response({"items": [row_item(row) for row in page], "next_cursor": following})
 
-    @extend_schema(request=StartInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        request=StartInput,
+        responses={201: answer(StartedShape, OwnStartedShape), 200: answer(StartedShape, OwnStartedShape)},
+    )
     @allow(member="conversations.reply", visitor=True)
     def post(self, request: Request) -> Response:
         """Start a conversation with its first message. Sent twice with one client_id it is started once."""
@@ -144,11 +163,12 @@ class Conversations(APIView):
             started = actions.start_conversation(visitor, by=self.actor, **data)
         except (ClientIdReused, AttachmentGone) as error:
             raise _refused(error) from error
-        row = own_row_item if self.actor.kind == "visitor" else row_item
-        item = {
-            "conversation": row(started.conversation),
-            "message": message_item(started.message, self.actor, visitor.label),
-        }
+        message = message_item(started.message, self.actor, visitor.label)
+        item: StartedShape | OwnStartedShape
+        if self.actor.kind == "visitor":
+            item = {"conversation": own_row_item(started.conversation), "message": message}
+        else:
+            item = {"conversation": row_item(started.conversation), "message": message}
         return _answer_sent(item, replayed=started.replayed)
 
     def _visitor(self, named: UUID | None) -> Visitor:
@@ -187,7 +207,7 @@ class Counts(APIView):
 
     actor: Member
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(CountsShape))
     @allow(member="conversations.read")
     def get(self, request: Request) -> Response:
         """Return the counters, exactly."""
@@ -197,7 +217,7 @@ class Counts(APIView):
 class ConversationView(ConversationScoped):
     """One conversation."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(DetailShape, OwnDetailShape))
     @allow(member="conversations.read", visitor=True)
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Return the conversation's row and who has seen what."""
@@ -219,7 +239,7 @@ class LogInput(Input):
 class Messages(ConversationScoped):
     """A conversation's log."""
 
-    @extend_schema(parameters=[LogInput], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[LogInput], responses=answer(MessagesShape))
     @allow(member="conversations.read", visitor=True)
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Return entries in ascending order: after a number, before one, or the newest."""
@@ -244,7 +264,7 @@ class Messages(ConversationScoped):
         items = message_items(kept, self.actor, self.conversation.visitor.label)
         return Response({"items": items, "head": head, "more": len(page) > asked["limit"]})
 
-    @extend_schema(request=MessageInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=MessageInput, responses={201: answer(MessageShape), 200: answer(MessageShape)})
     @allow(member="conversations.reply", visitor=True)
     def post(self, request: Request, conversation_id: UUID) -> Response:
         """Send a message, or among members a note. Sent twice with one client_id it is stored once."""
@@ -273,7 +293,7 @@ class StatusInput(Input):
 class StatusView(ConversationScoped):
     """Whether a conversation is open, snoozed or closed."""
 
-    @extend_schema(request=StatusInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=StatusInput, responses=answer(RowShape))
     @allow(member="conversations.close")
     def put(self, request: Request, conversation_id: UUID) -> Response:
         """Open, snooze (until a time, or the next reply) or close."""
@@ -299,7 +319,7 @@ def _member(actor: Actor, id_: UUID | None) -> Member | None:
 class AssigneeView(ConversationScoped):
     """Whose conversation this is."""
 
-    @extend_schema(request=AssigneeInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=AssigneeInput, responses=answer(RowShape))
     @allow(member="conversations.assign")
     def put(self, request: Request, conversation_id: UUID) -> Response:
         """Assign to a member, or to nobody."""
@@ -335,7 +355,7 @@ class DraftKindInput(Input):
     kind = serializers.ChoiceField(["message", "note"], required=False)
 
 
-def draft_item(draft: Draft) -> dict[str, Any]:
+def draft_item(draft: Draft) -> DraftShape:
     return {"kind": draft.kind, "body": draft.body, "updated_at": draft.updated_at}
 
 
@@ -344,14 +364,14 @@ class DraftView(ConversationScoped):
 
     actor: Member
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(DraftsShape))
     @allow(member="conversations.reply")
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Return the member's drafts."""
         drafts = Draft.objects.filter(member=self.actor, conversation=self.conversation)
         return Response({"drafts": [draft_item(draft) for draft in drafts]})
 
-    @extend_schema(request=DraftInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=DraftInput, responses=answer(DraftShape))
     @allow(member="conversations.reply")
     def put(self, request: Request, conversation_id: UUID) -> Response:
         """Keep a draft; the last one saved counts."""
@@ -386,7 +406,7 @@ class BulkInput(Input):
 class Bulk(APIView):
     """The same change to many conversations."""
 
-    @extend_schema(request=BulkInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=BulkInput, responses=answer(ChangedShape))
     @allow(member="conversations.close")
     def post(self, request: Request) -> Response:
         """Change all the named conversations, or none where one isn't visible."""

@@ -12,4 +12,4 @@ from apps.visitors.models import Visitor
 @fill("boot")
 def unread(visitor: Visitor) -> dict[str, Any]:
     """Offer the count of waiting messages."""
-    return unread_item(visitor)
+    return dict(unread_item(visitor))

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from apps.conversations import files
 from apps.conversations.models import Attachment, Conversation, Message
+from apps.conversations.shapes import (
+    AttachmentShape,
+    DetailShape,
+    MessageShape,
+    OwnDetailShape,
+    OwnRowShape,
+    RowShape,
+)
 from apps.core.access import Actor
-from apps.core.live import Item
 
 
-def row_item(conversation: Conversation) -> Item:
+def row_item(conversation: Conversation) -> RowShape:
     """Return a conversation as a row of the inbox. Wants ``visitor`` and ``assignee__user`` selected."""
     visitor, assignee = conversation.visitor, conversation.assignee
     return {
@@ -46,7 +52,7 @@ def row_item(conversation: Conversation) -> Item:
     }
 
 
-def detail_item(conversation: Conversation) -> Item:
+def detail_item(conversation: Conversation) -> DetailShape:
     """Return a conversation as its page shows it."""
     return {
         **row_item(conversation),
@@ -58,7 +64,7 @@ def detail_item(conversation: Conversation) -> Item:
     }
 
 
-def own_row_item(conversation: Conversation) -> Item:
+def own_row_item(conversation: Conversation) -> OwnRowShape:
     """Return a conversation as its visitor sees it: nothing that betrays a note, an assignment or the agents' numbering."""
     return {
         "key": str(conversation.pk),
@@ -78,7 +84,7 @@ def own_row_item(conversation: Conversation) -> Item:
     }
 
 
-def own_detail_item(conversation: Conversation) -> Item:
+def own_detail_item(conversation: Conversation) -> OwnDetailShape:
     """Return a conversation as its visitor's messenger opens it, in the visitor's own numbering."""
     return {
         **own_row_item(conversation),
@@ -88,18 +94,18 @@ def own_detail_item(conversation: Conversation) -> Item:
     }
 
 
-def message_items(messages: Iterable[Message], actor: Actor, visitor_label: str = "") -> list[Item]:
+def message_items(messages: Iterable[Message], actor: Actor, visitor_label: str = "") -> list[MessageShape]:
     """Return messages as the actor sees them. Wants ``attachments`` prefetched."""
     return [message_item(message, actor, visitor_label) for message in messages]
 
 
-def message_item(message: Message, actor: Actor, visitor_label: str = "") -> Item:
+def message_item(message: Message, actor: Actor, visitor_label: str = "") -> MessageShape:
     """Return one message as the actor sees it: to a visitor ``seq`` is its own numbering."""
     for_visitor = actor.kind == "visitor"
-    item: Item = {
+    item: MessageShape = {
         "key": str(message.pk),
         "id": message.pk,
-        "seq": message.public_seq if for_visitor else message.seq,
+        "seq": (message.public_seq or 0) if for_visitor else message.seq,
         "kind": message.kind,
         "author": {
             "kind": message.author_kind,
@@ -117,7 +123,7 @@ def message_item(message: Message, actor: Actor, visitor_label: str = "") -> Ite
     return item
 
 
-def attachment_item(attachment: Attachment) -> dict[str, Any]:
+def attachment_item(attachment: Attachment) -> AttachmentShape:
     """Return an attachment with an address that opens it for five minutes."""
     return {
         "id": attachment.pk,

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.core.files.base import ContentFile
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.parsers import MultiPartParser
@@ -20,11 +19,13 @@ from apps.conversations import actions, files
 from apps.conversations.files import NotAccepted
 from apps.conversations.items import attachment_item
 from apps.conversations.models import Attachment
+from apps.conversations.shapes import AttachmentShape, StagedShape
 from apps.core import clock, limits
 from apps.core.access import allow
 from apps.core.api import APIView
 from apps.core.errors import TooLarge
 from apps.core.live import NotVisible
+from apps.core.shapes import answer
 from apps.core.views import Page
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
@@ -40,7 +41,7 @@ class Attachments(APIView):
     parser_classes = [MultiPartParser]
     actor: Member | Visitor
 
-    @extend_schema(request={"multipart/form-data": UploadInput}, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request={"multipart/form-data": UploadInput}, responses={201: answer(StagedShape)})
     @allow(member="conversations.reply", visitor=True)
     def post(self, request: Request) -> Response:
         """Upload one file; it waits an hour for the message that names it."""
@@ -79,7 +80,7 @@ class _Unsupported(exceptions.APIException):
 class AttachmentView(APIView):
     """One file."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(AttachmentShape))
     @allow(member="conversations.read", visitor=True)
     def get(self, request: Request, attachment_id: UUID) -> Response:
         """Return the file's description with a fresh address."""

@@ -195,7 +195,7 @@ class Assignees(Page):
 def _members(actor: Member) -> list[Context]:
     if "users.read" not in actor.held:
         return [{"id": actor.pk, "name": actor.label, "role": actor.role, "online": True}]
-    return list(live.snapshot(actor, "workspaceMembers.list", {}).items)
+    return [dict(member) for member in live.snapshot(actor, "workspaceMembers.list", {}).items]
 
 
 def _assignee_name(assignee: str, members: list[Context]) -> str:

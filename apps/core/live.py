@@ -13,7 +13,7 @@ The same answer goes out as data (JSON) or as HTML, rendered by the page's own t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, TypeVar
@@ -25,7 +25,7 @@ from apps.core import access
 from apps.core.access import Actor
 from apps.core.models import Installation
 
-Item = dict[str, Any]
+Item = Mapping[str, Any]
 Query = TypeVar("Query", bound="type[LiveQuery]")
 
 

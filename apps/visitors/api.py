@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -18,12 +17,22 @@ from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Invalid, OriginRefused, SessionExpired
 from apps.core.live import NotVisible
 from apps.core.network import request_address
+from apps.core.shapes import answer
 from apps.core.slots import ask
 from apps.visitors import actions
 from apps.visitors.actions import BadSessionId, Blocked, Issued, TooManyAttributes
 from apps.visitors.directory import directory
 from apps.visitors.live import own_item, visitor_item
 from apps.visitors.models import Visitor, VisitorSession
+from apps.visitors.shapes import (
+    BootShape,
+    OwnSessionShape,
+    OwnVisitorShape,
+    TokenShape,
+    TrackedShape,
+    VisitorShape,
+    VisitorsShape,
+)
 from apps.workspaces import origins
 from apps.workspaces.actions import note_widget_seen
 from apps.workspaces.models import Member, Workspace
@@ -90,7 +99,7 @@ def _details(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _session_item(issued: Issued) -> dict[str, Any]:
+def _session_item(issued: Issued) -> TokenShape:
     return {
         "token": issued.token,
         "expires_at": issued.expires_at,
@@ -113,7 +122,7 @@ class VisitorView(APIView):
 class Boot(APIView):
     """The first call of a messenger: who is this, and what to show."""
 
-    @extend_schema(request=BootInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=BootInput, responses=answer(BootShape))
     @allow(public=True)
     def post(self, request: Request) -> Response:
         """Start a session for whoever holds this session id."""
@@ -143,7 +152,7 @@ class Boot(APIView):
         request._request.allowed_origin = origin  # type: ignore[attr-defined]
         return Response(self._answer(workspace, issued))
 
-    def _answer(self, workspace: Workspace, issued: Issued) -> dict[str, Any]:
+    def _answer(self, workspace: Workspace, issued: Issued) -> BootShape:
         messenger = messenger_of(workspace)
         slots: dict[str, Any] = {}
         for offer in ask("boot", issued.visitor):
@@ -166,7 +175,7 @@ class Boot(APIView):
 class Session(VisitorView):
     """The session that the token opens."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(OwnSessionShape))
     @allow(visitor=True)
     def get(self, request: Request) -> Response:
         """Say until when the token is good, and for whom."""
@@ -183,7 +192,7 @@ class Session(VisitorView):
 class SessionRefresh(VisitorView):
     """A fresh token for a living one."""
 
-    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=None, responses=answer(TokenShape))
     @allow(visitor=True)
     def post(self, request: Request) -> Response:
         """Replace the token; the old one is dead at once."""
@@ -196,7 +205,7 @@ class SessionRefresh(VisitorView):
 class OwnVisitor(VisitorView):
     """The visitor that the token stands for."""
 
-    @extend_schema(request=IdentifyInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=IdentifyInput, responses=answer(OwnVisitorShape))
     @allow(visitor=True)
     def patch(self, request: Request) -> Response:
         """Say more about the visitor. Attributes merge; an e-mail address is a claim that opens nothing."""
@@ -223,7 +232,7 @@ class TrackInput(Input):
 class TrackedEvents(VisitorView):
     """What the visitor did on the customer's site."""
 
-    @extend_schema(request=TrackInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=TrackInput, responses=answer(TrackedShape))
     @allow(visitor=True)
     def post(self, request: Request) -> Response:
         """Store a batch of events; one sent twice is stored once."""
@@ -245,7 +254,7 @@ class Directory(APIView):
 
     actor: Member
 
-    @extend_schema(parameters=[DirectoryInput], responses=OpenApiTypes.OBJECT)
+    @extend_schema(parameters=[DirectoryInput], responses=answer(VisitorsShape))
     @allow(member="users.read")
     def get(self, request: Request) -> Response:
         """List visitors, who was here last first."""
@@ -259,7 +268,7 @@ class Directory(APIView):
 class DirectoryEntry(APIView):
     """One visitor."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(VisitorShape))
     @allow(member="users.read")
     def get(self, request: Request, visitor_id: UUID) -> Response:
         """Return a visitor as members see them."""

@@ -11,9 +11,10 @@ from apps.core.live import Item, NotVisible, Params, Value, live
 from apps.core.whispers import Whisper, tell
 from apps.visitors import actions
 from apps.visitors.models import Visitor
+from apps.visitors.shapes import OwnVisitorShape, VisitorShape
 
 
-def visitor_item(visitor: Visitor) -> Item:
+def visitor_item(visitor: Visitor) -> VisitorShape:
     """Return a visitor as members see them."""
     return {
         "key": str(visitor.pk),
@@ -36,7 +37,7 @@ def visitor_item(visitor: Visitor) -> Item:
     }
 
 
-def own_item(visitor: Visitor) -> Item:
+def own_item(visitor: Visitor) -> OwnVisitorShape:
     """Return a visitor as it sees itself."""
     return {
         "id": visitor.pk,

@@ -6,7 +6,6 @@ from typing import Any
 
 from django.conf import settings
 from django.middleware.csrf import get_token
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
@@ -15,10 +14,12 @@ from rest_framework.response import Response
 from apps.core import limits, live
 from apps.core.access import ANY, allow
 from apps.core.api import APIView, Input
+from apps.core.shapes import answer
 from apps.workspaces import actions, sessions
 from apps.workspaces.live import messenger_item, workspace_item
 from apps.workspaces.models import Member, Messenger
 from apps.workspaces.origins import BadOrigin
+from apps.workspaces.shapes import MembersShape, MessengerShape, SessionShape, TicketShape, WorkspaceShape
 
 
 class Credentials(Input):
@@ -26,7 +27,7 @@ class Credentials(Input):
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
 
-def session_item(request: Any, member: Member) -> dict[str, Any]:
+def session_item(request: Any, member: Member) -> SessionShape:
     return {
         "user": {"id": member.user_id, "name": member.user.name, "email": member.user.email},
         "member": {"id": member.pk, "role": member.role, "permissions": sorted(member.held)},
@@ -40,13 +41,13 @@ class Session(APIView):
 
     actor: Member
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(SessionShape))
     @allow(member=ANY)
     def get(self, request: Request) -> Response:
         """Say who is signed in."""
         return Response(session_item(request._request, self.actor))
 
-    @extend_schema(request=Credentials, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=Credentials, responses=answer(SessionShape))
     @allow(public=True)
     def post(self, request: Request) -> Response:
         """Sign in by address and password; sets the session cookie."""
@@ -69,7 +70,7 @@ class Tickets(APIView):
 
     actor: Member
 
-    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=None, responses=answer(TicketShape))
     @allow(member=ANY)
     def post(self, request: Request) -> Response:
         """Hand out a ticket: one socket, thirty seconds."""
@@ -80,7 +81,7 @@ class Tickets(APIView):
 class Members(APIView):
     """Who works here."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(MembersShape))
     @allow(member="users.read")
     def get(self, request: Request) -> Response:
         """List the workspace's members."""
@@ -92,7 +93,7 @@ class WorkspaceView(APIView):
 
     actor: Member
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(responses=answer(WorkspaceShape))
     @allow(member=ANY)
     def get(self, request: Request) -> Response:
         """Return the workspace with its settings."""
@@ -133,7 +134,7 @@ class MessengerView(APIView):
 
     actor: Member
 
-    @extend_schema(request=MessengerInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=MessengerInput, responses=answer(MessengerShape))
     @allow(member="settings.workspace")
     def patch(self, request: Request) -> Response:
         """Change the messenger; open messengers follow at once."""
@@ -156,7 +157,7 @@ class SecurityView(APIView):
 
     actor: Member
 
-    @extend_schema(request=SecurityInput, responses=OpenApiTypes.OBJECT)
+    @extend_schema(request=SecurityInput, responses=answer(WorkspaceShape))
     @allow(member="settings.security")
     def put(self, request: Request) -> Response:
         """Replace the security settings."""

@@ -8,9 +8,10 @@ from typing import Any
 from apps.core.access import ANY, Actor, allow
 from apps.core.live import Item, NotVisible, Params, Value, live
 from apps.workspaces.models import Member, Messenger, Workspace
+from apps.workspaces.shapes import MemberShape, MessengerShape, WorkspaceShape
 
 
-def messenger_item(messenger: Messenger) -> Item:
+def messenger_item(messenger: Messenger) -> MessengerShape:
     """Return the messenger's settings, as everyone may see them."""
     return {
         "primary_color": messenger.primary_color,
@@ -34,7 +35,7 @@ def messenger_item(messenger: Messenger) -> Item:
     }
 
 
-def member_item(member: Member) -> Item:
+def member_item(member: Member) -> MemberShape:
     """Return a member as other members see them."""
     return {
         "key": str(member.pk),
@@ -47,7 +48,7 @@ def member_item(member: Member) -> Item:
     }
 
 
-def workspace_item(workspace: Workspace, messenger: Messenger) -> Item:
+def workspace_item(workspace: Workspace, messenger: Messenger) -> WorkspaceShape:
     """Return a workspace as its members see it."""
     return {
         "id": workspace.pk,

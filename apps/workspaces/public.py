@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from apps.core.live import Item
 from apps.workspaces.live import messenger_item
 from apps.workspaces.models import Member, Messenger, Workspace
+from apps.workspaces.shapes import MessengerShape, TeammateShape
 
 TEAM_SHOWN = 5
 
 
-def messenger_of(workspace: Workspace) -> Item:
+def messenger_of(workspace: Workspace) -> MessengerShape:
     """Return the messenger's settings."""
     return messenger_item(Messenger.objects.get(workspace=workspace))
 
 
-def team_of(workspace: Workspace) -> list[Item]:
+def team_of(workspace: Workspace) -> list[TeammateShape]:
     """Return the faces of the team, who is there first: name and presence, never an address."""
     answering = [Member.Role.OWNER, Member.Role.ADMIN, Member.Role.AGENT]
     members = Member.objects.filter(workspace=workspace, role__in=answering).select_related("user")
