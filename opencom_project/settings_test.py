@@ -1,5 +1,6 @@
 """For the test suite: a fast password hasher, no rates unless a test asks, and no broker."""
 
+from opencom_project import environment as env
 from opencom_project.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
