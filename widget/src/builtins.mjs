@@ -9,7 +9,7 @@ export const ARRAY = [
 
 /** Methods of nodes, by the prototype that has them. */
 export const NODES = {
-  Element: ['addEventListener', 'appendChild', 'attachShadow', 'insertBefore', 'remove', 'removeAttribute', 'removeChild', 'removeEventListener', 'setAttribute'],
+  Element: ['addEventListener', 'appendChild', 'attachShadow', 'insertBefore', 'removeAttribute', 'removeChild', 'removeEventListener', 'setAttribute'],
   Document: ['createElement', 'createElementNS', 'createTextNode'],
 };
 

@@ -5,7 +5,7 @@ import { report } from '../launcher/guard';
 import { decode, encode } from '../launcher/json';
 import { isOther } from '../launcher/session';
 import { attributes, isOn, readSettings, type Settings } from '../launcher/settings';
-import type { Visit } from '../launcher/visit';
+import { page, type Visit } from '../launcher/visit';
 import type { Messenger, View } from '../messenger/index';
 import type { Outbox } from '../outbox/outbox';
 import type { Call } from '../shared';
@@ -175,9 +175,9 @@ export class Engine {
   private track(name: string, properties: unknown): Promise<void> {
     const event = {
       id: uuid(),
-      name: name.slice(0, 255),
+      name: name.slice(0, 100),
       properties: attributes(properties),
-      url: location.href.slice(0, 2048),
+      url: page().url,
       at: new Date().toISOString(),
     };
     return this.outbox().then((box) => box.track(event));

@@ -13,12 +13,14 @@ export interface Subscription extends Handler {
   id: string;
   query: string;
   params: object;
-  /** A log is contiguous by `seq`; its version is the last one. */
-  log: boolean;
-  /** The last version received: where to resume. */
+  /** A log is contiguous by `seq`: this is the last one held. Rows and values have none. */
+  seq?: number;
+  /** The last version received, opaque: where to resume. */
   version?: string;
   /** A head that the server named and we have not received. */
   missed?: string;
+  /** End the subscription. */
+  end(): void;
 }
 
 export type Status = 'idle' | 'connecting' | 'ready' | 'polling' | 'refused';
@@ -54,22 +56,23 @@ export class Live {
 
   constructor(private readonly connection: Connection) {}
 
-  /** Subscribe to a live query; the returned function ends it. */
-  subscribe(query: string, params: object, handler: Handler, from?: string): () => void {
+  /** Subscribe to a live query; `held` is an earlier subscription to the same, to go on from. */
+  subscribe(query: string, params: object, handler: Handler, held?: Subscription): Subscription {
+    const id = 's' + ++this.counter;
     const subscription: Subscription = {
-      id: 's' + ++this.counter,
+      ...handler,
+      id,
       query,
       params,
-      log: query === 'messages.list',
-      version: from,
-      snapshot: (data) => handler.snapshot(data),
-      delta: (items) => handler.delta?.(items),
+      version: held?.version,
+      seq: held?.seq,
+      end: () => {
+        if (this.subscriptions.delete(id)) this.send({ type: 'unsub', id });
+      },
     };
-    this.subscriptions.set(subscription.id, subscription);
+    this.subscriptions.set(id, subscription);
     this.announce(subscription);
-    return () => {
-      if (this.subscriptions.delete(subscription.id)) this.send({ type: 'unsub', id: subscription.id });
-    };
+    return subscription;
   }
 
   /** Say something ephemeral; lost when there is no socket. */
@@ -138,15 +141,14 @@ export class Live {
         break;
       case 'snapshot':
         if (!subscription) break;
-        subscription.version = frame.version;
-        subscription.missed = undefined;
+        this.advance(subscription, frame.version);
         subscription.snapshot(frame.data);
         break;
       case 'delta':
         if (subscription) this.append(subscription, frame);
         break;
       case 'resync':
-        if (subscription) subscription.version = undefined;
+        if (subscription) subscription.version = subscription.seq = undefined;
         break;
       case 'error':
         if (subscription && frame.code !== 'unavailable') this.subscriptions.delete(frame.id);
@@ -155,31 +157,31 @@ export class Live {
   }
 
   private append(subscription: Subscription, frame: any): void {
-    if (subscription.log) {
-      const held = +(subscription.version || 0);
-      const fresh = frame.items.filter((item: any) => item.seq > held);
-      if (fresh.length && fresh[0].seq > held + 1) {
-        this.again(subscription);
-        return;
-      }
-      // A log's version moves only over what is held: a lost frame must stay visible as a hole.
-      if (fresh.length) subscription.version = '' + fresh[fresh.length - 1].seq;
-      frame.items = fresh;
-    } else subscription.version = frame.version;
+    let { items } = frame;
+    const { seq } = subscription;
+    if (seq !== undefined) {
+      items = items.filter((item: any) => item.seq > seq);
+      // A hole: something was lost on the way. The version stays, so that it is asked for again.
+      if (items.length && items[0].seq > seq + 1) return this.again(subscription);
+    }
+    this.advance(subscription, frame.version);
+    if (items.length) subscription.delta!(items);
+  }
+
+  private advance(subscription: Subscription, version: string): void {
+    subscription.version = version;
     subscription.missed = undefined;
-    if (frame.items.length) subscription.delta!(frame.items);
+    if (subscription.query === 'messages.list') subscription.seq = sequence(version);
   }
 
   /** The server says where everything stands; ask again for what we have not got. */
   private compare(heads: Record<string, string>): void {
     for (const id of Object.keys(heads)) {
       const subscription = this.subscriptions.get(id);
-      const head = '' + heads[id];
+      const head = heads[id]!;
       if (!subscription || head === subscription.version) continue;
-      if (subscription.log) {
-        if (+head > +(subscription.version || 0)) this.again(subscription);
-      } else if (subscription.missed === head) this.again(subscription);
-      // What changed this instant may still be on its way: it is missing if it is missing twice.
+      // What changed this instant may still be on its way: it is missing if it is missing twice. A log says how far it is.
+      if (subscription.missed === head || sequence(head) > (subscription.seq ?? Infinity)) this.again(subscription);
       else subscription.missed = head;
     }
   }
@@ -192,7 +194,7 @@ export class Live {
   }
 
   private announce({ id, query, params, version }: Subscription): void {
-    if (this.status === 'ready') this.send({ type: 'sub', id, query, params, from: version });
+    if (this.status === 'ready') this.send({ type: 'sub', id, query, params, from: version || undefined });
   }
 
   private send(frame: object): void {
@@ -264,4 +266,9 @@ export class Live {
     this.status = status;
     this.connection.changed(status);
   }
+}
+
+/** The sequence number at the end of a log's version. */
+function sequence(version: string): number {
+  return +version.slice(version.lastIndexOf('.') + 1);
 }

@@ -2,6 +2,7 @@ import type { Button, Look } from '../launcher/button';
 import { parseColour, textOn } from '../launcher/colour';
 import type { Settings } from '../launcher/settings';
 import { readableOn } from './contrast';
+import { labelOf } from './labels';
 import css from './panel.css';
 
 /** What the page's keyboard handling and focus traps must not see: it happens in here. */
@@ -18,6 +19,7 @@ export class Panel {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     button.root.adoptedStyleSheets = [...button.root.adoptedStyleSheets, sheet];
+    button.label = () => labelOf(button.language, button.isOpen, button.unread);
     for (const type of PRIVATE) button.host.addEventListener(type, (event) => event.stopPropagation());
     this.dark.addEventListener('change', this.paint);
     // A page that clears itself takes us along; then we come back.

@@ -17,9 +17,9 @@ export function poll(core: Core, url: string, live: Live): () => void {
 
   async function follow(subscription: Subscription): Promise<void> {
     for (let failures = 0; !abort.signal.aborted && live.subscriptions.has(subscription.id); ) {
-      const { query, params, version } = subscription;
+  const { query, params, version } = subscription;
       const search = new URLSearchParams({ query, params: encode(params), wait: '25' });
-      if (version !== undefined) search.set('from', version);
+      if (version) search.set('from', version);
       try {
         const answer = await core.request('GET', url + '?' + search, undefined, 40_000, abort.signal);
         if (abort.signal.aborted) return;
@@ -33,6 +33,8 @@ export function poll(core: Core, url: string, live: Live): () => void {
         // An answer that came at once and brought nothing new must not turn into a storm.
         if (answer.status === 200 && subscription.version === version) await wait(2000);
       } catch {
+        // A refused token looks like a network error here, because the refusal can't be read. The API says it readably.
+        if (failures) await core.request('GET', '/widget/session').catch(() => {});
         await wait(backoff(failures++));
       }
     }

@@ -1,5 +1,5 @@
 import { parseColour, textOn } from './colour';
-import { chooseLanguage, LABELS } from './language';
+import { chooseLanguage, LABELS, type Language } from './language';
 import css from './launcher.css';
 import { isOn, type Settings } from './settings';
 
@@ -34,9 +34,10 @@ export class Button {
   private readonly path = document.createElementNS(SVG, 'path');
   private readonly icon = document.createElementNS(SVG, 'svg');
   private image?: HTMLImageElement;
-  private unread = 0;
-  /** The accessible name. */
-  label = '';
+  unread = 0;
+  language: Language = 'en';
+  /** The accessible name; the engine has a better one. */
+  label = () => LABELS[this.language];
 
   constructor(toggle: () => void, near: () => void) {
     const sheet = new CSSStyleSheet();
@@ -67,8 +68,8 @@ export class Button {
     const launcher = look?.launcher;
     const accent = [settings.primarycolor, look?.primary_color, ACCENT].find(parseColour)!;
     const language = chooseLanguage(settings.language, look?.languages, look?.default_language);
+    this.language = language;
     this.box.lang = language;
-    this.label = LABELS[language];
     this.set('--accent', accent);
     this.set('--on-accent', textOn(accent));
     this.set('--side', pixels(settings.horizontalpadding || launcher?.side_spacing));
@@ -96,12 +97,12 @@ export class Button {
   }
 
   draw(): void {
-    const { unread, isOpen, image, label } = this;
+    const { unread, isOpen, image } = this;
     this.badge.textContent = isOpen || !unread ? '' : unread > 99 ? '99+' : '' + unread;
     this.path.setAttribute('d', isOpen ? DOWN : BUBBLE);
     this.icon.classList.toggle('none', !!image && !isOpen);
     image?.classList.toggle('none', isOpen);
-    this.button.ariaLabel = label;
+    this.button.ariaLabel = this.label();
     this.button.ariaExpanded = '' + isOpen;
   }
 

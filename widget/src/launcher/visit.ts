@@ -140,7 +140,7 @@ export class Visit {
       session_id: this.session.id,
       device: device(),
       page: page(),
-      referrer: document.referrer || undefined,
+      referrer: document.referrer.slice(0, 2000),
       locale: navigator.language,
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       client: { type: 'web_widget', version: __VERSION__, identifier },
@@ -153,5 +153,5 @@ export class Visit {
 
 /** Where the visitor is, without the fragment: that part is the page's own and may hold secrets. */
 export function page(): { url: string; title: string } {
-  return { url: location.href.split('#')[0]!.slice(0, 2048), title: ('' + document.title).slice(0, 255) };
+  return { url: location.href.split('#')[0]!.slice(0, 2000), title: ('' + document.title).slice(0, 300) };
 }

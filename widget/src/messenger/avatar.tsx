@@ -6,7 +6,7 @@ const HUES = [12, 45, 95, 150, 200, 250, 290, 330];
 /** A face, or initials on a colour of their own when there is none, or none that loads. */
 export function Avatar({ store, name, url, size = 32 }: { store: Store; name: string; url?: string | null; size?: number }) {
   const [broken, setBroken] = useState<string>();
-  const box = { width: size, height: size, fontSize: size * 0.38 };
+  const box = { width: size + 'px', height: size + 'px', fontSize: size * 0.38 + 'px' };
   if (url && url !== broken) {
     return <img class="avatar" style={box} alt="" src={store.address(url)} onError={() => setBroken(url)} />;
   }

@@ -15,10 +15,7 @@ export function Said({ store, message, opens, closes, state }: { store: Store; m
   const { t } = store;
   const language = store.language.value;
   const { author, created_at: at } = message;
-  if (message.kind === 'event') {
-    const { event, member } = message.data;
-    return event === 'assigned' && member ? <li class="event">{t('joined', { name: member.name })}</li> : null;
-  }
+  if (message.kind !== 'message') return null;
   const isOwn = author.kind === 'visitor';
   const name = author.name || t('team');
   return (

@@ -3,7 +3,7 @@ import type { Info, LastUnread } from '../launcher/visit';
 import { report } from '../launcher/guard';
 import { decode, encode } from '../launcher/json';
 import { chooseLanguage, type Language } from '../launcher/language';
-import type { Status } from '../engine/live';
+import type { Status, Subscription } from '../engine/live';
 import { uuid } from '../engine/uuid';
 import type { Engine } from '../engine/index';
 import type { QueuedFile, QueuedMessage } from '../outbox/database';
@@ -46,7 +46,7 @@ export class Store {
   private readonly threads = new Map<string, Thread>();
   private readonly ends: (() => void)[] = [];
   private readonly abort = new AbortController();
-  private endList?: () => void;
+  private list?: Subscription;
   private attached?: Promise<Outbox>;
 
   constructor(readonly engine: Engine) {
@@ -99,7 +99,7 @@ export class Store {
   /** The messenger has been opened, at a place or where the tab left it. */
   enter(view?: View): void {
     this.attach().catch(report);
-    this.endList ||= this.engine.core.live.subscribe('conversations.listByVisitor', {}, {
+    this.list ||= this.engine.core.live.subscribe('conversations.listByVisitor', {}, {
       snapshot: (data) => this.put(data.items, new Map()),
       delta: (items) => this.put(items, new Map(this.byKey.value)),
     });
@@ -113,8 +113,8 @@ export class Store {
   leave(): void {
     this.shown.value = false;
     this.thread.value?.unfollow();
-    this.endList?.();
-    this.endList = undefined;
+    this.list?.end();
+    this.list = undefined;
   }
 
   go(view: View): void {

@@ -1,6 +1,7 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { Core } from '../engine/core';
 import { random } from '../launcher/session';
+import type { Subscription } from '../engine/live';
 import type { QueuedFile } from '../outbox/database';
 import type { Message, Outbox, Sent } from '../outbox/outbox';
 
@@ -33,7 +34,9 @@ export class Thread {
   readonly problem = signal('');
   readonly last = computed(() => this.messages.value[this.messages.value.length - 1]);
   private seenSent = 0;
-  private ends: (() => void)[] = [];
+  private subscriptions: Subscription[] = [];
+  /** The ended subscription to the messages, to go on from. */
+  private log?: Subscription;
   private typingTimer = 0;
   private typedAt = 0;
   private open = false;
@@ -52,14 +55,14 @@ export class Thread {
   follow(): void {
     this.open = true;
     const conversation = this.conversation.value;
-    if (!conversation || this.ends.length) return;
+    if (!conversation || this.subscriptions.length) return;
     const { live } = this.core;
-    const held = this.last.value?.seq;
-    this.ends = [
-      live.subscribe('messages.list', { conversation }, {
-        snapshot: (data) => this.take(data),
-        delta: (items) => this.insert(items),
-      }, held ? '' + this.contiguous() : undefined),
+    this.log = live.subscribe('messages.list', { conversation }, {
+      snapshot: (data) => this.take(data),
+      delta: (items) => this.insert(items),
+    }, this.log);
+    this.subscriptions = [
+      this.log,
       live.subscribe('conversations.get', { conversation }, {
         snapshot: (data) => {
           this.seenByAgents.value = data.seen_by_agents;
@@ -78,8 +81,8 @@ export class Thread {
 
   unfollow(): void {
     this.open = false;
-    for (const end of this.ends) end();
-    this.ends = [];
+    for (const subscription of this.subscriptions) subscription.end();
+    this.subscriptions = [];
     clearTimeout(this.typingTimer);
     this.typists.value = [];
   }
@@ -165,13 +168,5 @@ export class Thread {
       this.insert(data.items);
       this.loaded.value = true;
     });
-  }
-
-  /** The last message before the first hole: a message of our own may be ahead of what the socket brought. */
-  private contiguous(): number {
-    const held = this.messages.value;
-    let at = 0;
-    while (at + 1 < held.length && held[at + 1]!.seq === held[at]!.seq + 1) at++;
-    return held[at]!.seq;
   }
 }

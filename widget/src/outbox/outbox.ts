@@ -18,10 +18,9 @@ import {
 export interface Message {
   id: string;
   seq: number;
-  kind: 'message' | 'event';
+  kind: string;
   author: { kind: 'visitor' | 'member' | 'bot' | 'system'; id: string | null; name: string; avatar_url: string | null };
   body: string;
-  data: Record<string, any>;
   attachments: Attachment[];
   client_id?: string;
   created_at: string;

@@ -55,7 +55,6 @@ const de: Strings = {
   failedView: 'Im Messenger ist etwas stehen geblieben.',
   reload: 'Neu starten',
   closed: 'Diese Unterhaltung wurde geschlossen. Schreiben Sie, um sie wieder zu öffnen.',
-  joined: '{name} ist jetzt dabei',
 };
 
 export default de;

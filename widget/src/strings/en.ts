@@ -54,7 +54,6 @@ const en = {
   failedView: 'Something in the messenger stopped working.',
   reload: 'Start it again',
   closed: 'This conversation was closed. Write to open it again.',
-  joined: '{name} joined the conversation',
 };
 
 export default en;

@@ -55,7 +55,6 @@ const es: Strings = {
   failedView: 'Algo del mensajero dejó de funcionar.',
   reload: 'Reiniciar',
   closed: 'Esta conversación se cerró. Escribe para abrirla de nuevo.',
-  joined: '{name} se unió a la conversación',
 };
 
 export default es;
