@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.workspaces import api, views
+from apps.workspaces import api, demo, views
 
 api_v1 = [
     path("session", api.Session.as_view()),
@@ -20,4 +20,6 @@ pages = [
     path("settings/installation/", views.Installation.as_view(), name="settings-installation"),
     path("settings/members/", views.Members.as_view(), name="settings-members"),
     path("settings/security/", views.Security.as_view(), name="settings-security"),
+    path("demo/", demo.Shop.as_view(), name="demo"),
+    path("demo/bikes/<slug:slug>/", demo.Shop.as_view(), name="demo-product"),
 ]

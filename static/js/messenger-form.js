@@ -1,4 +1,4 @@
-// The messenger's form: what is typed shows in the preview at once, before it is saved.
+// The messenger's form: its look shows in the preview at once, before it is saved. Its words follow when they are saved.
 
 const form = document.getElementById("messenger-form");
 const preview = document.getElementById("preview");
@@ -6,34 +6,22 @@ const PAUSE_MS = 150;
 
 const COLOR = /^#[0-9a-f]{6}$/i;
 
-/** The form's values as the widget takes its settings. What can't be used yet (half a colour) is left out. */
-function messenger() {
+/** What the widget takes from a page at any time, under its names. Half a colour waits until it is whole. */
+function look() {
   const data = new FormData(form);
-  const text = (name) => data.get(name)?.trim() || null;
   const color = (name) => (COLOR.test(data.get(name)) ? data.get(name) : undefined);
   return {
     primary_color: color("primary_color"),
     background_color: color("background_color"),
     theme: data.get("theme"),
-    launcher: {
-      position: data.get("launcher_position"),
-      side_spacing: Number(data.get("launcher_side_spacing")),
-      bottom_spacing: Number(data.get("launcher_bottom_spacing")),
-      show: data.has("launcher_show"),
-      icon_url: text("launcher_icon_url"),
-    },
-    greeting: data.get("greeting"),
-    team_introduction: data.get("team_introduction"),
-    expected_reply: text("expected_reply"),
-    logo_url: text("logo_url"),
-    show_avatars: data.has("show_avatars"),
-    languages: data.getAll("languages"),
-    default_language: data.get("default_language"),
-    privacy_url: text("privacy_url"),
+    alignment: data.get("launcher_position"),
+    horizontal_padding: data.get("launcher_side_spacing"),
+    vertical_padding: data.get("launcher_bottom_spacing"),
+    hide_default_launcher: !data.has("launcher_show"),
   };
 }
 
-const show = () => preview.contentWindow.postMessage({ messenger: messenger() }, location.origin);
+const show = () => preview.contentWindow.postMessage({ look: look() }, location.origin);
 
 let timer = 0;
 form.addEventListener("input", (event) => {

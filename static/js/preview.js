@@ -7,14 +7,11 @@ script.src = widget;
 script.dataset.opencomWorkspace = workspace;
 script.dataset.opencomName = "Messenger preview";
 script.dataset.opencomHideNotifications = "true";
-script.onload = () => {
-  window.OpencomWidget.show();
-  parent.postMessage("ready", location.origin);
-};
+script.onload = () => parent.postMessage("ready", location.origin);
 script.onerror = () => document.body.classList.add("is-missing");
 document.head.append(script);
 
 addEventListener("message", (event) => {
-  if (event.origin !== location.origin || event.source !== parent || !event.data.messenger) return;
-  window.OpencomWidget.update({ messenger: event.data.messenger });
+  if (event.origin !== location.origin || event.source !== parent || !event.data.look) return;
+  window.OpencomWidget.update(event.data.look);
 });
