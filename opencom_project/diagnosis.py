@@ -13,9 +13,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import psycopg
 import redis
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -116,11 +117,12 @@ def secrets() -> tuple[Severity, str, str]:
 def database() -> tuple[Severity, str, str]:
     """Postgres answers and is new enough."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('server_version'), current_setting('server_version_num')::int")
-            version, number = cursor.fetchone()
-    except DatabaseError as error:
-        reason = str(error).strip().splitlines()[0]
+        # Not through the pool, which says only how long it has waited.
+        with psycopg.connect(**connection.get_connection_params(), connect_timeout=3) as direct:
+            version = str(direct.info.parameter_status("server_version"))
+            number = direct.info.server_version
+    except psycopg.Error as error:
+        reason = " ".join(str(error).split())
         return failure(f"Postgres can't be reached: {reason}", "start it, or correct DATABASE_URL")
     if number < OLDEST_POSTGRES:
         return failure(f"Postgres {version} is too old", "upgrade to Postgres 16 or newer")

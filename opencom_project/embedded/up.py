@@ -122,11 +122,11 @@ class Up:
         if not trusted or self.state.read_note("prepared") != schema:
             self._manage(supervisor, "migrate", "--no-input", "--verbosity", "0")
             self._say("the database has this version's shape")
-            if has_command("demo"):
-                self._manage(supervisor, "demo", "--if-empty")
-                self.state.write_note(SIGN_IN, self._capture("demo", "--print-sign-in"))
-                self._say("the demo workspace is there")
             self.state.write_note("prepared", schema)
+        if self.state.read_note(SIGN_IN) is None and has_command("demo"):
+            self._manage(supervisor, "demo", "--if-empty")
+            self.state.write_note(SIGN_IN, self._capture("demo", "--print-sign-in"))
+            self._say("the demo workspace is there")
         files = fingerprint(STATIC_SOURCES)
         if self.state.read_note("collected") != files:
             self._manage(supervisor, "collectstatic", "--no-input", "--clear", "--verbosity", "0")

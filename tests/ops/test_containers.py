@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -199,3 +200,35 @@ def test_health_is_asked_of_the_servers_only(composition: dict[str, Any]) -> Non
         if "opencom_project.health" in service.get("healthcheck", {}).get("test", [])
     }
     assert asked == set(PORTS)
+
+
+def test_what_the_image_takes_is_enough_to_run(instructions: list[tuple[str, str]], tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    last = stages(instructions)[-1]
+    for word, rest in last:
+        sources = rest.split()
+        if word != "COPY":
+            continue
+        *taken, target = [source for source in sources if not source.startswith("--from")]
+        if sources[0] == "--from=widget":
+            (image / target).mkdir(parents=True)
+        elif sources[0] != "--from=python":
+            for source in taken:
+                destination = image / target / Path(source).name if target == "./" else image / target
+                destination.parent.mkdir(parents=True, exist_ok=True)
+                if (ROOT / source).is_dir():
+                    shutil.copytree(ROOT / source, destination, ignore=shutil.ignore_patterns("__pycache__"))
+                else:
+                    shutil.copy(ROOT / source, destination)
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "STATE_DIR": str(tmp_path)}
+    built = [rest for word, rest in last if word == "RUN"][-1]
+    assert "collectstatic" in built
+    subprocess.run(["sh", "-e", "-c", built], cwd=image, env=environment, check=True)
+    assert any((image / "staticfiles").rglob("*.css"))
+    settings = {"SECRET_KEY": "x" * 30 + "0123456789" * 3, "DATABASE_URL": os.environ["DATABASE_URL"]}
+    command = [image / "bin" / "opencom", "check"]
+    subprocess.run(command, env=environment | settings, check=True)
+    # Without a secret of its own no process starts.
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    assert "Set SECRET_KEY" in refused.stderr
