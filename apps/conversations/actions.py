@@ -50,6 +50,12 @@ class Sent:
 
     message: Message
     replayed: bool
+    with_files: bool
+
+    @property
+    def attachments(self) -> list[Attachment]:
+        """The message's files; those it was just sent without cost no query."""
+        return list(self.message.attachments.all()) if self.with_files else []
 
 
 def send_message(
@@ -71,11 +77,13 @@ def send_message(
         with transaction.atomic():
             message = _append(conversation, Entry(kind, by, body, client_id=client_id), attachments, seen_seq)
             failpoint("before_commit")
-        return Sent(message, replayed=False)
+        return Sent(message, replayed=False, with_files=bool(attachments))
     except IntegrityError as error:
         if _violated(error) not in ONCE:
             raise
-    return Sent(_stored(conversation, by, client_id, body, kind, attachments), replayed=True)
+    return Sent(
+        _stored(conversation, by, client_id, body, kind, attachments), replayed=True, with_files=bool(attachments)
+    )
 
 
 def _append(conversation: Conversation, entry: Entry, attachments: Sequence[UUID], seen_seq: int | None) -> Message:
@@ -150,11 +158,10 @@ def _violated(error: IntegrityError) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A conversation and its first message, and whether they had been stored before."""
+    """A conversation and its first message."""
 
     conversation: Conversation
-    message: Message
-    replayed: bool
+    sent: Sent
 
 
 @transaction.atomic
@@ -172,7 +179,7 @@ def start_conversation(
     if not sent.replayed:
         emit(ConversationStarted(actor=by, conversation=conversation, entry=sent.message))
     conversation.refresh_from_db()
-    return Started(conversation, sent.message, sent.replayed)
+    return Started(conversation, sent)
 
 
 @transaction.atomic

@@ -58,10 +58,10 @@ class ConversationScoped(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        found = self.rows().filter(pk=kwargs["conversation_id"]).first()
-        if found is None:
-            raise NotVisible
-        self.conversation = found
+        for found in self.rows().filter(pk=kwargs["conversation_id"]):
+            self.conversation = found
+            return
+        raise NotVisible
 
     def rows(self) -> QuerySet[Conversation]:
         """Return the conversations among which the named one must be, with what this view needs of them."""
@@ -163,13 +163,13 @@ class Conversations(APIView):
             started = actions.start_conversation(visitor, by=self.actor, **data)
         except (ClientIdReused, AttachmentGone) as error:
             raise _refused(error) from error
-        message = message_item(started.message, self.actor, visitor.label)
+        message = message_item(started.sent.message, self.actor, started.sent.attachments, visitor.label)
         item: StartedShape | OwnStartedShape
         if self.actor.kind == "visitor":
             item = {"conversation": own_row_item(started.conversation), "message": message}
         else:
             item = {"conversation": row_item(started.conversation), "message": message}
-        return _answer_sent(item, replayed=started.replayed)
+        return _answer_sent(item, replayed=started.sent.replayed)
 
     def _visitor(self, named: UUID | None) -> Visitor:
         if isinstance(self.actor, Visitor):
@@ -239,6 +239,9 @@ class LogInput(Input):
 class Messages(ConversationScoped):
     """A conversation's log."""
 
+    def rows(self) -> QuerySet[Conversation]:
+        return Conversation.objects.visible_to(self.actor).only("workspace_id", "visitor_id", "head", "public_head")
+
     @extend_schema(parameters=[LogInput], responses=answer(MessagesShape))
     @allow(member="conversations.read", visitor=True)
     def get(self, request: Request, conversation_id: UUID) -> Response:
@@ -276,7 +279,7 @@ class Messages(ConversationScoped):
             sent = actions.send_message(self.conversation, by=self.actor, **data)
         except (ClientIdReused, NewerReply, AttachmentGone) as error:
             raise _refused(error) from error
-        item = message_item(sent.message, self.actor, self.conversation.visitor.label)
+        item = message_item(sent.message, self.actor, sent.attachments, self.actor.label)
         return _answer_sent(item, replayed=sent.replayed)
 
 

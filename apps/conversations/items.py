@@ -96,10 +96,12 @@ def own_detail_item(conversation: Conversation) -> OwnDetailShape:
 
 def message_items(messages: Iterable[Message], actor: Actor, visitor_label: str = "") -> list[MessageShape]:
     """Return messages as the actor sees them. Wants ``attachments`` prefetched."""
-    return [message_item(message, actor, visitor_label) for message in messages]
+    return [message_item(message, actor, message.attachments.all(), visitor_label) for message in messages]
 
 
-def message_item(message: Message, actor: Actor, visitor_label: str = "") -> MessageShape:
+def message_item(
+    message: Message, actor: Actor, attachments: Iterable[Attachment], visitor_label: str = ""
+) -> MessageShape:
     """Return one message as the actor sees it: to a visitor ``seq`` is its own numbering."""
     for_visitor = actor.kind == "visitor"
     item: MessageShape = {
@@ -115,7 +117,7 @@ def message_item(message: Message, actor: Actor, visitor_label: str = "") -> Mes
         },
         "body": message.body,
         "data": {} if for_visitor else message.data,
-        "attachments": [attachment_item(attachment) for attachment in message.attachments.all()],
+        "attachments": [attachment_item(attachment) for attachment in attachments],
         "created_at": message.created_at,
     }
     if message.author_kind == actor.kind or not for_visitor:

@@ -15,12 +15,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.core import clock, limits
 from apps.core.events import emit
 from apps.core.ids import uuid7
+from apps.core.joined import Joined
 from apps.visitors.events import VisitorArrived, VisitorChanged, VisitorSignedOut
 from apps.visitors.models import TrackedEvent, Visitor, VisitorSession
 from apps.visitors.readable_ids import readable_id
@@ -145,12 +145,16 @@ def session_of(token: str) -> VisitorSession | None:
 
 def session_by_hash(token_hash: bytes) -> VisitorSession | None:
     """Return the session whose token has this hash, unless it has ended."""
-    sessions = VisitorSession.objects.select_related("visitor", "workspace").filter(token_hash=token_hash)
-    found = sessions.annotate(lasts=F("expires_at") - Now()).filter(expires_at__gt=Now()).first()
-    if found is None:
-        return None
-    found.remaining = found.lasts
-    return found
+    return _SESSIONS.first([token_hash])
+
+
+_SESSIONS = Joined(
+    VisitorSession,
+    "visitor",
+    "workspace",
+    where="base.token_hash = %s AND base.expires_at > now()",
+    extra={"remaining": "base.expires_at - now()"},
+)
 
 
 @transaction.atomic

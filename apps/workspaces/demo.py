@@ -33,11 +33,44 @@ class Product:
 PRODUCTS = {
     product.slug: product
     for product in (
-        Product("commuter", "The Commuter", "Mudguards, lights, a rack. It just goes.", "1,190", "Steel", "8, in the hub", "13.8 kg", "pine"),
-        Product("gravel", "The Gravel", "Roads that stop being roads.", "2,240", "Steel", "12, one ring", "10.4 kg", "clay"),
-        Product("stepover", "The Stepover", "Easy to get on, hard to get off.", "1,290", "Steel, low", "7, in the hub", "14.9 kg", "sky", "step"),
-        Product("cargo", "The Cargo", "Two children, or a week of shopping.", "3,480", "Steel, long", "5, stepless", "26.5 kg", "sun", "cargo"),
-        Product("tourer", "The Tourer", "Built for four bags and a bad map.", "1,980", "Steel", "3 × 9", "13.1 kg", "plum"),
+        Product(
+            "commuter",
+            "The Commuter",
+            "Mudguards, lights, a rack. It just goes.",
+            "1,190",
+            "Steel",
+            "8, in the hub",
+            "13.8 kg",
+            "pine",
+        ),
+        Product(
+            "gravel", "The Gravel", "Roads that stop being roads.", "2,240", "Steel", "12, one ring", "10.4 kg", "clay"
+        ),
+        Product(
+            "stepover",
+            "The Stepover",
+            "Easy to get on, hard to get off.",
+            "1,290",
+            "Steel, low",
+            "7, in the hub",
+            "14.9 kg",
+            "sky",
+            "step",
+        ),
+        Product(
+            "cargo",
+            "The Cargo",
+            "Two children, or a week of shopping.",
+            "3,480",
+            "Steel, long",
+            "5, stepless",
+            "26.5 kg",
+            "sun",
+            "cargo",
+        ),
+        Product(
+            "tourer", "The Tourer", "Built for four bags and a bad map.", "1,980", "Steel", "3 × 9", "13.1 kg", "plum"
+        ),
         Product("single", "The Single", "One gear, no excuses.", "790", "Steel", "1", "9.9 kg", "stone"),
     )
 }

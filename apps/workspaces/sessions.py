@@ -14,6 +14,7 @@ from django.utils.crypto import constant_time_compare
 from apps.core import limits
 from apps.core.access import Actor
 from apps.core.hub import Identity
+from apps.core.joined import Joined
 from apps.core.network import request_address
 from apps.core.slots import fill
 from apps.workspaces import actions
@@ -34,10 +35,7 @@ def _member(session: Any) -> Member | None:
     user_id = session.get(SESSION_KEY)
     if user_id is None:
         return None
-    members = Member.objects.select_related("user", "workspace").filter(user_id=user_id, user__is_active=True)
-    if (workspace_id := session.get(WORKSPACE_KEY)) is not None:
-        members = members.filter(workspace_id=workspace_id)
-    member = members.order_by("created_at").first()
+    member = _MEMBERS.first([user_id, session.get(WORKSPACE_KEY), session.get(WORKSPACE_KEY)])
     if member is None or not constant_time_compare(
         session.get(HASH_SESSION_KEY, ""), member.user.get_session_auth_hash()
     ):
@@ -76,6 +74,14 @@ def sign_out(request: Any, member: Member) -> None:
     session_key = request.session.session_key or ""
     logout(request)
     actions.record_sign_out(member, session_key)
+
+
+_MEMBERS = Joined(
+    Member,
+    "user",
+    "workspace",
+    where='base.user_id = %s AND "user".is_active AND (%s::uuid IS NULL OR base.workspace_id = %s::uuid) ORDER BY base.created_at',
+)
 
 
 @fill("live.ticket")
