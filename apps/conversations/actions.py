@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -50,12 +50,6 @@ class Sent:
 
     message: Message
     replayed: bool
-    with_files: bool
-
-    @property
-    def attachments(self) -> list[Attachment]:
-        """The message's files; those it was just sent without cost no query."""
-        return list(self.message.attachments.all()) if self.with_files else []
 
 
 def send_message(
@@ -77,27 +71,19 @@ def send_message(
         with transaction.atomic():
             message = _append(conversation, Entry(kind, by, body, client_id=client_id), attachments, seen_seq)
             failpoint("before_commit")
-        return Sent(message, replayed=False, with_files=bool(attachments))
+        return Sent(message, replayed=False)
     except IntegrityError as error:
         if _violated(error) not in ONCE:
             raise
-    return Sent(
-        _stored(conversation, by, client_id, body, kind, attachments), replayed=True, with_files=bool(attachments)
-    )
+    return Sent(_stored(conversation, by, client_id, body, kind, attachments), replayed=True)
 
 
 def _append(conversation: Conversation, entry: Entry, attachments: Sequence[UUID], seen_seq: int | None) -> Message:
     if seen_seq is not None:
         _refuse_unseen(conversation, entry, seen_seq)
-    if attachments and not entry.body:
-        entry = Entry(
-            entry.kind,
-            entry.by,
-            entry.body,
-            entry.data,
-            entry.client_id,
-            preview=_attachments_preview(len(attachments)),
-        )
+    if attachments:
+        preview = entry.body or _attachments_preview(len(attachments))
+        entry = replace(entry, files=len(set(attachments)), preview=preview)
     appended = log.append(conversation.pk, entry)
     if appended is None:
         raise Conversation.DoesNotExist

@@ -163,7 +163,7 @@ class Conversations(APIView):
             started = actions.start_conversation(visitor, by=self.actor, **data)
         except (ClientIdReused, AttachmentGone) as error:
             raise _refused(error) from error
-        message = message_item(started.sent.message, self.actor, started.sent.attachments, visitor.label)
+        message = message_item(started.sent.message, self.actor, visitor.label)
         item: StartedShape | OwnStartedShape
         if self.actor.kind == "visitor":
             item = {"conversation": own_row_item(started.conversation), "message": message}
@@ -279,7 +279,7 @@ class Messages(ConversationScoped):
             sent = actions.send_message(self.conversation, by=self.actor, **data)
         except (ClientIdReused, NewerReply, AttachmentGone) as error:
             raise _refused(error) from error
-        item = message_item(sent.message, self.actor, sent.attachments, self.actor.label)
+        item = message_item(sent.message, self.actor, self.actor.label)
         return _answer_sent(item, replayed=sent.replayed)
 
 

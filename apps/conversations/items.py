@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.db.models import prefetch_related_objects
+
 from apps.conversations import files
 from apps.conversations.models import Attachment, Conversation, Message
 from apps.conversations.shapes import (
@@ -95,13 +97,13 @@ def own_detail_item(conversation: Conversation) -> OwnDetailShape:
 
 
 def message_items(messages: Iterable[Message], actor: Actor, visitor_label: str = "") -> list[MessageShape]:
-    """Return messages as the actor sees them. Wants ``attachments`` prefetched."""
-    return [message_item(message, actor, message.attachments.all(), visitor_label) for message in messages]
+    """Return messages as the actor sees them; their attachments, if any have some, cost one query."""
+    listed = list(messages)
+    prefetch_related_objects([message for message in listed if message.files], "attachments")
+    return [message_item(message, actor, visitor_label) for message in listed]
 
 
-def message_item(
-    message: Message, actor: Actor, attachments: Iterable[Attachment], visitor_label: str = ""
-) -> MessageShape:
+def message_item(message: Message, actor: Actor, visitor_label: str = "") -> MessageShape:
     """Return one message as the actor sees it: to a visitor ``seq`` is its own numbering."""
     for_visitor = actor.kind == "visitor"
     item: MessageShape = {
@@ -117,7 +119,9 @@ def message_item(
         },
         "body": message.body,
         "data": {} if for_visitor else message.data,
-        "attachments": [attachment_item(attachment) for attachment in attachments],
+        "attachments": [attachment_item(attachment) for attachment in message.attachments.all()]
+        if message.files
+        else [],
         "created_at": message.created_at,
     }
     if message.author_kind == actor.kind or not for_visitor:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
+from django.db.models import QuerySet
 
 from apps.conversations import inbox
 from apps.conversations.events import counts_topic, inbox_topic, own_topic, public_topic, topic
@@ -14,6 +15,7 @@ from apps.conversations.items import detail_item, message_items, own_detail_item
 from apps.conversations.models import Conversation, Message
 from apps.core import limits, whispers
 from apps.core.access import Actor, allow
+from apps.core.joined import Joined
 from apps.core.live import Answer, Item, Log, NotVisible, Params, Rows, Value, live
 from apps.core.whispers import Whisper, tell
 from apps.visitors.models import Visitor
@@ -48,25 +50,29 @@ class MessagesList(Log):
         conversation = _conversation(actor, params.conversation)
         number = _number(actor)
         page = list(self._log(actor, params).order_by(f"-{number}")[: LOG_PAGE + 1])
-        newest = page[:LOG_PAGE][::-1]
-        items = message_items(newest, actor, conversation.visitor.label)
-        at = getattr(newest[-1], number) if newest else 0
-        return Answer(data={"items": items, "more": len(page) > LOG_PAGE}, at=at)
+        items = message_items(page[:LOG_PAGE][::-1], actor, conversation.visitor.label)
+        return Answer(data={"items": items, "more": len(page) > LOG_PAGE}, at=items[-1]["seq"] if items else 0)
 
     def after(self, actor: Actor, params: ConversationParams, seq: int) -> Answer:
-        conversation = _conversation(actor, params.conversation)
         number = _number(actor)
-        page = self._log(actor, params).filter(**{f"{number}__gt": seq}).order_by(number)[:CATCH_UP_PAGE]
-        items = message_items(page, actor, conversation.visitor.label)
-        head = conversation.public_head if actor.kind == "visitor" else conversation.head
-        return Answer(items=items, at=max(head, items[-1]["seq"] if items else 0))
+        page = list(self._log(actor, params).filter(**{f"{number}__gt": seq}).order_by(number)[:CATCH_UP_PAGE])
+        if not page:
+            return Answer(at=self.head(actor, params))
+        items = message_items(page, actor, self._visitor_label(actor, params))
+        last = items[-1]["seq"]
+        return Answer(items=items, at=self.head(actor, params) if len(items) == CATCH_UP_PAGE else last)
 
-    def _log(self, actor: Actor, params: ConversationParams) -> Any:
-        return (
-            Message.objects.visible_to(actor)
-            .filter(conversation_id=params.conversation)
-            .prefetch_related("attachments")
-        )
+    def _log(self, actor: Actor, params: ConversationParams) -> QuerySet[Message]:
+        return Message.objects.visible_to(actor).filter(conversation_id=params.conversation).defer("search")
+
+    def _visitor_label(self, actor: Actor, params: ConversationParams) -> str:
+        if actor.kind == "visitor":
+            return actor.label
+        found = _WITH_VISITOR.first([params.conversation])
+        return found.visitor.label if found is not None else ""
+
+
+_WITH_VISITOR = Joined(Conversation, "visitor", where="base.id = %s")
 
 
 def _number(actor: Actor) -> str:
@@ -90,6 +96,7 @@ class ConversationGet(Value):
     Params = ConversationParams
     template = "conversations/inbox.html#conversation_header"
     context_name = "conversation"
+    pause = 0.05
 
     def topics(self, actor: Actor, params: ConversationParams) -> Iterable[str]:
         return (public_topic(params.conversation) if actor.kind == "visitor" else topic(params.conversation),)
@@ -113,6 +120,7 @@ class InboxList(Rows):
     Params = InboxParams
     template = "conversations/inbox.html#row"
     context_name = "row"
+    pause = 0.05
 
     def topics(self, actor: Actor, params: InboxParams) -> Iterable[str]:
         return (inbox_topic(getattr(actor, "workspace_id", None)),)

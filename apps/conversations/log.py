@@ -33,6 +33,7 @@ class Entry:
     body: str = ""
     data: dict[str, Any] = field(default_factory=dict)
     client_id: UUID = field(default_factory=uuid4)
+    files: int = 0
     preview: str = ""
 
 
@@ -65,6 +66,7 @@ def append(conversation_id: UUID, entry: Entry) -> Appended | None:
         "visitor": entry.by.pk if isinstance(entry.by, Visitor) else None,
         "client_id": entry.client_id,
         "body": entry.body,
+        "files": entry.files,
         "data": json.dumps(entry.data),
         "preview": " ".join((entry.preview or entry.body).split())[:PREVIEW_CHARACTERS],
         "by_visitor": author == Message.Author.VISITOR and public,
@@ -109,9 +111,10 @@ WITH before AS MATERIALIZED (
   RETURNING c.id, c.workspace_id, c.head, c.public_head, c.last_at, status_before, unread_before
 ), stored AS (
   INSERT INTO conversations_message
-    (id, workspace_id, conversation_id, seq, public_seq, kind, author_kind, author_name, member_id, visitor_id, client_id, body, data, created_at)
+    (id, workspace_id, conversation_id, seq, public_seq, kind, author_kind, author_name,
+     member_id, visitor_id, client_id, body, data, files, created_at)
   SELECT %(id)s, workspace_id, id, head, CASE WHEN %(public)s THEN public_head END, %(kind)s, %(author_kind)s, %(author_name)s,
-    %(member)s, %(visitor)s, %(client_id)s, %(body)s, %(data)s::jsonb,
+    %(member)s, %(visitor)s, %(client_id)s, %(body)s, %(data)s::jsonb, %(files)s,
     CASE WHEN %(spoken)s THEN last_at ELSE greatest(clock_timestamp(), last_at) END
   FROM placed
   RETURNING seq, public_seq, created_at
@@ -138,6 +141,7 @@ def _message(
         client_id=values["client_id"],
         body=entry.body,
         data=entry.data,
+        files=entry.files,
         created_at=created_at,
     )
 

@@ -152,6 +152,9 @@ class Message(models.Model):
     client_id = models.UUIDField()
     body = models.TextField(blank=True)
     data = models.JSONField(default=dict)
+    files = models.PositiveSmallIntegerField(
+        default=0, help_text="How many attachments it has: mostly none, then none are looked up."
+    )
     created_at = models.DateTimeField()
     search = models.GeneratedField(
         expression=SearchVector("body", config="simple"), output_field=SearchVectorField(), db_persist=True

@@ -24,7 +24,7 @@ from apps.core import frames, limits, live, rumours, streams, whispers
 from apps.core.access import Actor
 from apps.core.feeds import Feed, Subscription
 from apps.core.frames import Frame
-from apps.core.live import LiveQuery
+from apps.core.live import LiveQuery, Log
 from apps.core.slots import ask
 from apps.core.whispers import Whisper
 from apps.core.wires import Wire
@@ -207,7 +207,7 @@ class Hub:
             if id_ in self._seen:
                 continue
             self._seen.add(id_)
-            for feed in self.by_topic.get(topic, ()):
+            for feed in sorted(self.by_topic.get(topic, ()), key=_urgency):
                 feed.poke(key, at)
             for socket in list(self.guarded.get(topic, ())):
                 self._start(self._renew(socket))
@@ -311,6 +311,11 @@ class Hub:
         if ticks % PRESENCE_TOUCH_SECONDS:
             return arrived
         return [socket.identity.actor for socket in self.sockets if socket.identity is not None]
+
+
+def _urgency(feed: Feed) -> int:
+    """What people wait for goes first: the log, then what is shown beside it."""
+    return 0 if isinstance(feed.query, Log) else 1
 
 
 def _with_connection(job: Callable[..., Result], args: Iterable[Any]) -> Result:

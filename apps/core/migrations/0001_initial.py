@@ -111,4 +111,11 @@ class Migration(migrations.Migration):
                 "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="one_installation")],
             },
         ),
+        migrations.CreateModel(
+            name="Job",
+            fields=[
+                ("name", models.CharField(max_length=60, primary_key=True, serialize=False)),
+                ("ran_at", models.DateTimeField()),
+            ],
+        ),
     ]
