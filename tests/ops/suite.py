@@ -81,7 +81,7 @@ def main(arguments: list[str]) -> int:
     wanted = [part for part in PARTS if part.name == options.part or (options.part is None and part.in_suite)]
     chosen = {part.name: paths_of(part, options.paths) for part in wanted}
     parts = [part for part in wanted if part.exists() and (chosen[part.name] or not options.paths)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     if any(not part.command for part in parts):
         environment["TEST_DATABASE_TEMPLATE"] = make_template()
     with tempfile.TemporaryDirectory() as reports:
@@ -118,7 +118,6 @@ def run(part: Part, paths: list[str], report_path: Path, environment: dict[str, 
 
 def pytest_command(part: Part, paths: list[str], report_path: Path) -> list[str]:
     """Return the command that runs a part by pytest."""
-    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     plugins = [word for plugin in PLUGINS for word in ("-p", plugin)]
     options = [] if paths else list(part.options)
     quiet = ["-q", "--junitxml", str(report_path)]
@@ -152,7 +151,10 @@ def report(outcomes: list[Outcome], missing: list[str], seconds: float) -> int:
     passed = sum(outcome.passed for outcome in outcomes)
     failed = sum(outcome.failed for outcome in outcomes)
     skipped = sum(outcome.skipped for outcome in outcomes)
-    print(f"{passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f} s")
+    last_line = f"{passed} passed, {failed} failed, {skipped} skipped in {seconds:.1f} s"
+    print(last_line)
+    if os.environ.get("SUMMARY_FILE"):
+        Path(os.environ["SUMMARY_FILE"]).write_text(last_line + "\n", encoding="utf-8")
     return 1 if failed or not outcomes else 0
 
 
