@@ -43,6 +43,7 @@ from apps.core import limits
 from apps.core.access import Actor, allow
 from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Conflict
+from apps.core.limits import Charge
 from apps.core.live import NotVisible
 from apps.core.shapes import answer
 from apps.visitors.models import Visitor
@@ -114,8 +115,8 @@ class ListInput(PageInput):
 
 
 def _spend_on_message(actor: Actor, conversation_id: object) -> None:
-    limits.spend(limits.VISITOR_MESSAGES if actor.kind == "visitor" else limits.MEMBER_MESSAGES, actor.pk)
-    limits.spend(limits.CONVERSATION_MESSAGES, conversation_id)
+    by_actor = limits.VISITOR_MESSAGES if actor.kind == "visitor" else limits.MEMBER_MESSAGES
+    limits.spend_all(Charge(by_actor, actor.pk), Charge(limits.CONVERSATION_MESSAGES, conversation_id))
 
 
 def _answer_sent(item: StartedShape | OwnStartedShape | MessageShape, *, replayed: bool) -> Response:

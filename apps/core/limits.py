@@ -13,6 +13,7 @@ import ipaddress
 import threading
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -106,16 +107,34 @@ TELLS = Limit("tells", 40, 60, 10)
 RATES = {value.name: value for value in list(vars().values()) if isinstance(value, Limit)}
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """``cost`` tokens of a subject's bucket."""
+
+    limit: Limit
+    subject: object
+    cost: int = 1
+
+    @property
+    def key(self) -> str:
+        return f"limit:{self.limit.name}:{self.subject}"
+
+
 def spend(limit: Limit, subject: object, cost: int = 1) -> None:
     """Take ``cost`` tokens from the subject's bucket. Raises Limited where there are too few."""
+    spend_all(Charge(limit, subject, cost))
+
+
+def spend_all(*charges: Charge) -> None:
+    """Take tokens from several buckets at once. Raises Limited where one has too few; then none is charged."""
     if not settings.LIMITS_ENFORCED:
         return
-    key = f"limit:{limit.name}:{subject}"
-    wait = _spend_in_redis(limit, key, cost)
-    if wait is None:
-        wait = _spend_in_database(limit, key, cost) if limit.gone is Gone.CLOSED else _own.spend(limit, key, cost)
+    waits = _spend_in_redis(charges)
+    if waits is None:
+        waits = [_spend_without_redis(charge) for charge in charges]
+    wait, charge = max(zip(waits, charges, strict=True), key=lambda pair: pair[0])
     if wait > 0:
-        raise Limited(limit, wait)
+        raise Limited(charge.limit, wait)
 
 
 def refund(limit: Limit, subject: object) -> None:
@@ -144,22 +163,36 @@ def account_subject(account: str) -> str:
 
 _SCRIPT = """
 local t = redis.call('TIME'); local now = t[1] + t[2] / 1e6
-local rate, burst, cost = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local b = redis.call('HMGET', KEYS[1], 'n', 't')
-local tokens = math.min(burst, (tonumber(b[1]) or burst) + math.max(0, now - (tonumber(b[2]) or now)) * rate)
-local wait = 0
-if tokens >= cost then tokens = tokens - cost else wait = (cost - tokens) / rate end
-redis.call('HSET', KEYS[1], 'n', tostring(tokens), 't', tostring(now))
-redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
-return tostring(wait)
+local waits, left, short = {}, {}, false
+for i, key in ipairs(KEYS) do
+  local rate, burst, cost = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  local b = redis.call('HMGET', key, 'n', 't')
+  left[i] = math.min(burst, (tonumber(b[1]) or burst) + math.max(0, now - (tonumber(b[2]) or now)) * rate)
+  waits[i] = 0
+  if left[i] < cost then waits[i] = (cost - left[i]) / rate; short = true end
+end
+for i, key in ipairs(KEYS) do
+  local rate, burst, cost = tonumber(ARGV[3 * i - 2]), tonumber(ARGV[3 * i - 1]), tonumber(ARGV[3 * i])
+  redis.call('HSET', key, 'n', tostring(short and left[i] or left[i] - cost), 't', tostring(now))
+  redis.call('EXPIRE', key, math.ceil(burst / rate) + 1)
+  waits[i] = tostring(waits[i])
+end
+return waits
 """
 
 
-def _spend_in_redis(limit: Limit, key: str, cost: int) -> float | None:
-    """Return the seconds to wait (0: taken), or None where Redis is gone."""
-    arguments = [limit.amount / limit.seconds, limit.burst, cost]
-    wait = volatile.call(lambda client: client.eval(_SCRIPT, 1, key, *map(str, arguments)))
-    return None if wait is None else float(wait)
+def _spend_in_redis(charges: tuple[Charge, ...]) -> list[float] | None:
+    """Return for each charge the seconds to wait (0: taken), or None where Redis is gone."""
+    keys = [charge.key for charge in charges]
+    numbers = [number for c in charges for number in (c.limit.amount / c.limit.seconds, c.limit.burst, c.cost)]
+    waits: Any = volatile.call(lambda client: client.eval(_SCRIPT, len(keys), *keys, *map(str, numbers)))
+    return None if waits is None else [float(wait) for wait in waits]
+
+
+def _spend_without_redis(charge: Charge) -> float:
+    if charge.limit.gone is Gone.CLOSED:
+        return _spend_in_database(charge.limit, charge.key, charge.cost)
+    return _own.spend(charge.limit, charge.key, charge.cost)
 
 
 def _spend_in_database(limit: Limit, key: str, cost: int) -> float:
