@@ -16,7 +16,7 @@ from apps.core.access import allow
 from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Invalid, OriginRefused, SessionExpired
 from apps.core.live import NotVisible
-from apps.core.network import request_address
+from apps.core.network import request_address, request_origin
 from apps.core.shapes import answer
 from apps.core.slots import ask
 from apps.visitors import actions
@@ -129,7 +129,7 @@ class Boot(APIView):
         limits.spend(limits.BOOTS_BY_ADDRESS, limits.address_subject(request_address(request._request)))
         data = self.checked(BootInput)
         workspace = Workspace.objects.filter(pk=data.pop("workspace")).first()
-        origin = request.headers.get("Origin")
+        origin = request_origin(request._request)
         if workspace is None or not origins.allows(workspace, origin):
             raise OriginRefused()
         try:

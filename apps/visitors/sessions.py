@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from apps.core.access import Actor
 from apps.core.errors import OriginRefused
 from apps.core.hub import Identity
+from apps.core.network import request_origin
 from apps.core.slots import fill
 from apps.visitors import actions
 from apps.visitors.models import Visitor, VisitorSession
@@ -22,7 +23,7 @@ def visitor_of(request: HttpRequest, token: str) -> Visitor | None:
     session = actions.session_of(token)
     if session is None:
         return None
-    origin = request.headers.get("Origin")
+    origin = request_origin(request)
     if not origins.allows(session.workspace, origin):
         raise OriginRefused()
     session.visitor.workspace = session.workspace
