@@ -6,13 +6,13 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { parseSync } from 'rolldown/experimental';
-import { ARRAY, FUNCTIONS, NODES, VALUES } from './src/builtins.mjs';
+import { GLOBALS, METHODS } from './src/builtins.mjs';
 
 const version = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')).version;
 const out = new URL('dist/', import.meta.url).pathname;
 const used = new Set();
-const METHODS = new Set([...ARRAY, ...NODES.Element, ...NODES.Document]);
-const NAMES = new Set([...FUNCTIONS, ...VALUES, 'JSON']);
+const METHOD_NAMES = new Set(Object.values(METHODS).flat());
+const GLOBAL_NAMES = new Set([...GLOBALS, 'JSON']);
 
 /** Style sheets as strings, without what only people need. */
 const css = {
@@ -42,7 +42,7 @@ const pinned = {
       if (node.type === 'CallExpression' && node.callee.type === 'MemberExpression' && !node.callee.computed) {
         const { object, property } = node.callee;
         const name = property.name;
-        if (!METHODS.has(name)) return;
+        if (!METHOD_NAMES.has(name)) return;
         if (object.type === 'Super') return;
         if (node.optional || node.callee.optional || object.type === 'ChainExpression') return;
         if (parent.type === 'ChainExpression' || insideChain(object)) return;
@@ -51,7 +51,7 @@ const pinned = {
         // Up to the opening bracket of the arguments, which may follow a comment or a line break.
         const open = code.indexOf('(', property.end);
         edits.push([object.end, open + 1, node.arguments.length ? ',' : '']);
-      } else if (node.type === 'Identifier' && NAMES.has(node.name) && isReference(node, parent)) wanted.add(node.name);
+      } else if (node.type === 'Identifier' && GLOBAL_NAMES.has(node.name) && isReference(node, parent)) wanted.add(node.name);
     });
     if (!wanted.size) return null;
     for (const name of wanted) used.add(name);
@@ -107,8 +107,7 @@ const { output } = await chunks.write({
 await chunks.close();
 
 const entry = output.find((file) => file.isEntry);
-const methods = (names) => JSON.stringify(names.filter((name) => used.has('$' + name)));
-const globals = (names, ...always) => JSON.stringify(names.filter((name) => used.has(name) || always.includes(name)));
+const methods = (owner) => JSON.stringify(METHODS[owner].filter((name) => used.has('$' + name)).join(' '));
 const loader = await rolldown({
   input: { opencom: 'src/loader.ts' },
   cwd: new URL('.', import.meta.url).pathname,
@@ -116,11 +115,10 @@ const loader = await rolldown({
     ...transform,
     define: {
       __LAUNCHER__: JSON.stringify(entry.fileName),
-      __ARRAY__: methods(ARRAY),
-      __ELEMENT__: methods(NODES.Element),
-      __DOCUMENT__: methods(NODES.Document),
-      __FUNCTIONS__: globals(FUNCTIONS, 'setTimeout'),
-      __VALUES__: globals(VALUES),
+      __ARRAY__: methods('Array'),
+      __ELEMENT__: methods('Element'),
+      __DOCUMENT__: methods('Document'),
+      __GLOBALS__: JSON.stringify(GLOBALS.filter((name) => used.has(name) || name === 'setTimeout').join(' ')),
     },
   },
 });

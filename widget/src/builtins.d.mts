@@ -1,4 +1,2 @@
-export const ARRAY: string[];
-export const NODES: Record<'Element' | 'Document', string[]>;
-export const FUNCTIONS: string[];
-export const VALUES: string[];
+export const METHODS: Record<'Array' | 'Element' | 'Document', string[]>;
+export const GLOBALS: string[];

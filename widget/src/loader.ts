@@ -5,12 +5,11 @@
 import { type Call, SHARED } from './shared';
 
 declare const __LAUNCHER__: string;
-/** What the chunks use, by kind (see `builtins.mjs`); filled in by the build. */
-declare const __ARRAY__: string[];
-declare const __ELEMENT__: string[];
-declare const __DOCUMENT__: string[];
-declare const __FUNCTIONS__: string[];
-declare const __VALUES__: string[];
+/** What the chunks use, by kind and in one string each (see `builtins.mjs`); filled in by the build. */
+declare const __ARRAY__: string;
+declare const __ELEMENT__: string;
+declare const __DOCUMENT__: string;
+declare const __GLOBALS__: string;
 
 type Any = any; // eslint-disable-line
 
@@ -70,16 +69,16 @@ function capture(win: Any, doc: Any, into: Any): void {
     }
     return find(spare);
   };
-  for (const name of __ARRAY__) {
+  for (const name of __ARRAY__.split(' ')) {
     const method = call.bind(pure((from) => from.Array.prototype[name]));
     // The name alone does not say whether the receiver is an array: strings and sets have some of these too.
     into['$' + name] = (on: Any, ...args: Any[]) => (Array.isArray(on) ? method(on, ...args) : on[name](...args));
   }
-  for (const name of __ELEMENT__) into['$' + name] = call.bind(win.Element.prototype[name]);
-  for (const name of __DOCUMENT__) into['$' + name] = call.bind(win.Document.prototype[name]);
-  for (const name of __FUNCTIONS__) into[name] = win[name]?.bind(win);
-  for (const name of __VALUES__) into[name] = win[name];
-  into.JSON = { parse: pure((from) => from.JSON.parse) };
+  for (const name of __ELEMENT__.split(' ')) into['$' + name] = call.bind(win.Element.prototype[name]);
+  for (const name of __DOCUMENT__.split(' ')) into['$' + name] = call.bind(win.Document.prototype[name]);
+  // Constructors start with a capital letter and may not be bound.
+  for (const name of __GLOBALS__.split(' ')) into[name] = name < 'a' ? win[name] : win[name].bind(win);
+  into.JSON = { parse: pure((from) => from.JSON.parse), stringify: pure((from) => from.JSON.stringify) };
 }
 
 try {

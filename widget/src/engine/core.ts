@@ -1,6 +1,6 @@
-import { type Answer, request } from '../launcher/request';
-import { type Boot, type LastUnread, page, type Visit } from '../launcher/visit';
-import { storedSession } from '../launcher/session';
+import { type Answer, request } from '../boot/request';
+import { type Boot, type LastUnread, page, type Visit } from '../boot/visit';
+import { storedSession } from '../boot/session';
 import { report } from '../launcher/guard';
 import { Live, type Status } from './live';
 

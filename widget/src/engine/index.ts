@@ -1,16 +1,19 @@
-import type { Widget } from '../launcher/index';
-import { backoff, wait } from '../launcher/backoff';
+import type { Widget } from '../boot/widget';
+import { LOOK } from '../launcher/storage';
+import { backoff, wait } from '../boot/backoff';
 import type { Button } from '../launcher/button';
 import { report } from '../launcher/guard';
 import { decode, encode } from '../launcher/json';
-import { isOther } from '../launcher/session';
-import { attributes, isOn, readSettings, type Settings } from '../launcher/settings';
-import { page, type Visit } from '../launcher/visit';
+import { isOther } from '../boot/session';
+import { isOn, readSettings, type Settings } from '../launcher/settings';
+import { page, type Visit } from '../boot/visit';
 import type { Messenger, View } from '../messenger/index';
 import type { Outbox } from '../outbox/outbox';
 import type { Call } from '../shared';
+import { attributes } from './attributes';
 import { Core } from './core';
 import { Panel } from './panel';
+import { sweep } from './sweep';
 import { uuid } from './uuid';
 
 type Kind = 'onReady' | 'onShow' | 'onHide' | 'onUnreadCountChange';
@@ -34,13 +37,13 @@ export class Engine {
   private readonly abort = new AbortController();
   private told = -1;
 
-  constructor(
-    widget: Widget,
-    private readonly restart: (settings?: Settings) => void,
-  ) {
-    const visit = (this.visit = widget.visit);
+  private readonly restart: (settings?: Settings) => void;
+
+  constructor({ visit, launcher, restart }: Widget) {
+    this.visit = visit;
+    this.restart = restart;
     this.core = new Core(visit);
-    this.button = widget.appear();
+    this.button = launcher.appear(visit.info?.messenger, visit.settings);
     this.panel = new Panel(this.button);
     this.dress();
     this.core.on('unread', (count) => {
@@ -51,12 +54,10 @@ export class Engine {
     this.core.on('ready', () => {
       this.dress();
       this.tell('onReady');
-      if (visit.storage.get('pending')) void this.outbox();
+      if (visit.own.get('pending')) void this.outbox();
     });
-    this.core.on('replaced', () => {
-      visit.tab.clear();
-      restart({ ...visit.settings, ...NOBODY });
-    });
+    this.core.on('replaced', () => restart({ ...visit.settings, ...NOBODY }));
+    sweep(visit);
     document.addEventListener('click', (event) => this.follow(event), { signal: this.abort.signal });
     if (visit.consented) this.start();
     this.restore();
@@ -102,7 +103,7 @@ export class Engine {
     const { visit } = this;
     if (visit.refused) return;
     if (!visit.consented) {
-      visit.consent();
+      visit.allow(true);
       this.start();
     }
     const opens = !this.panel.element;
@@ -169,7 +170,10 @@ export class Engine {
     if (isOther(visit.session, isUpdate ? { userid: settings.userid } : settings)) return this.logout(settings);
     visit.adopt(settings, isUpdate);
     this.dress();
-    if (settings.name || settings.email || settings.attributes) return this.outbox().then((box) => box.change(settings));
+    const { name, email } = settings;
+    if (name || email || settings.attributes) {
+      return this.outbox().then((box) => box.change({ name, email, attributes: attributes(settings.attributes) }));
+    }
   }
 
   private track(name: string, properties: unknown): Promise<void> {
@@ -188,6 +192,7 @@ export class Engine {
     const { core, visit } = this;
     const forgotten = this.box?.then((box) => box.close(), () => {}) || Promise.resolve();
     visit.forget();
+    visit.storage.set(LOOK, '');
     this.restart({ ...visit.settings, ...NOBODY, ...next });
     return forgotten.then(() => core.leave());
   }

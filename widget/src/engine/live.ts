@@ -1,4 +1,4 @@
-import { backoff } from '../launcher/backoff';
+import { backoff } from '../boot/backoff';
 import { decode, encode } from '../launcher/json';
 
 /** What a subscriber does with what the server pushes. */

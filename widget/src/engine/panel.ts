@@ -2,7 +2,7 @@ import type { Button, Look } from '../launcher/button';
 import { parseColour, textOn } from '../launcher/colour';
 import type { Settings } from '../launcher/settings';
 import { readableOn } from './contrast';
-import { labelOf } from './labels';
+import { chooseLanguage, type Language, labelOf } from './language';
 import css from './panel.css';
 
 /** What the page's keyboard handling and focus traps must not see: it happens in here. */
@@ -11,6 +11,7 @@ const PRIVATE = ['keydown', 'keyup', 'keypress', 'focusin', 'focusout', 'paste',
 /** The window that opens from the launcher, its colours, and its hold on the page. */
 export class Panel {
   element?: HTMLElement;
+  language: Language = 'en';
   private theme = 'system';
   private readonly dark = matchMedia('(prefers-color-scheme: dark)');
   private readonly keeper: MutationObserver;
@@ -19,7 +20,7 @@ export class Panel {
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);
     button.root.adoptedStyleSheets = [...button.root.adoptedStyleSheets, sheet];
-    button.label = () => labelOf(button.language, button.isOpen, button.unread);
+    button.label = () => labelOf(this.language, button.isOpen, button.unread);
     for (const type of PRIVATE) button.host.addEventListener(type, (event) => event.stopPropagation());
     this.dark.addEventListener('change', this.paint);
     // A page that clears itself takes us along; then we come back.
@@ -29,6 +30,8 @@ export class Panel {
 
   dress(look: Look | undefined, settings: Settings): void {
     this.theme = settings.theme || look?.theme || 'system';
+    this.language = chooseLanguage(settings.language, look?.languages, look?.default_language);
+    this.button.box.lang = this.language;
     const accent = this.button.box.style.getPropertyValue('--accent');
     const head = [settings.backgroundcolor, look?.background_color].find(parseColour) || accent;
     this.button.set('--head', head);
@@ -36,6 +39,7 @@ export class Panel {
     this.button.set('--ink-light', readableOn(accent, '#f3f4f6'));
     this.button.set('--ink-dark', readableOn(accent, '#262a32'));
     this.paint();
+    this.button.draw();
   }
 
   /** Open with the greeting, which the messenger replaces as soon as it is there. */

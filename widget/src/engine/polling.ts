@@ -1,6 +1,6 @@
-import { backoff, wait } from '../launcher/backoff';
+import { backoff, wait } from '../boot/backoff';
 import { encode } from '../launcher/json';
-import { isFinal } from '../launcher/request';
+import { isFinal } from '../boot/request';
 import type { Core } from './core';
 import type { Live, Subscription } from './live';
 
@@ -21,7 +21,7 @@ export function poll(core: Core, url: string, live: Live): () => void {
       const search = new URLSearchParams({ query, params: encode(params), wait: '25' });
       if (version) search.set('from', version);
       try {
-        const answer = await core.request('GET', url + '?' + search, undefined, 40_000, abort.signal);
+        const answer = await core.request('GET', url + '?' + search, undefined, 0, AbortSignal.any([abort.signal, AbortSignal.timeout(40_000)]));
         if (abort.signal.aborted) return;
         if (answer.status === 200) live.receive({ ...answer.data, id: subscription.id });
         else if (answer.status !== 204) {

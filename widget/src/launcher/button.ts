@@ -1,5 +1,4 @@
 import { parseColour, textOn } from './colour';
-import { chooseLanguage, LABELS, type Language } from './language';
 import css from './launcher.css';
 import { isOn, type Settings } from './settings';
 
@@ -35,9 +34,8 @@ export class Button {
   private readonly icon = document.createElementNS(SVG, 'svg');
   private image?: HTMLImageElement;
   unread = 0;
-  language: Language = 'en';
-  /** The accessible name; the engine has a better one. */
-  label = () => LABELS[this.language];
+  /** The accessible name. The engine has better ones, which need a language. */
+  label = () => 'Messenger';
 
   constructor(toggle: () => void, near: () => void) {
     const sheet = new CSSStyleSheet();
@@ -47,14 +45,14 @@ export class Button {
     this.button.className = 'launch';
     this.badge.className = 'badge';
     this.icon.setAttribute('viewBox', '0 0 24 24');
-    this.icon.setAttribute('width', '26');
     this.icon.appendChild(this.path);
     this.button.appendChild(this.icon);
     this.button.appendChild(this.badge);
     this.box.appendChild(this.button);
     this.root.appendChild(this.box);
     this.button.addEventListener('click', toggle);
-    ['pointerenter', 'pointerdown', 'focus'].forEach((type) => this.button.addEventListener(type, near));
+    this.button.addEventListener('pointerenter', near);
+    this.button.addEventListener('focus', near);
     this.place();
   }
 
@@ -67,9 +65,6 @@ export class Button {
   dress(look: Look | undefined, settings: Settings): void {
     const launcher = look?.launcher;
     const accent = [settings.primarycolor, look?.primary_color, ACCENT].find(parseColour)!;
-    const language = chooseLanguage(settings.language, look?.languages, look?.default_language);
-    this.language = language;
-    this.box.lang = language;
     this.set('--accent', accent);
     this.set('--on-accent', textOn(accent));
     this.set('--side', pixels(settings.horizontalpadding || launcher?.side_spacing));
@@ -78,15 +73,10 @@ export class Button {
     this.box.classList.toggle('left', (settings.alignment || launcher?.position) === 'left');
     this.button.classList.toggle('none', settings.hidedefaultlauncher ? isOn(settings.hidedefaultlauncher) : launcher?.show === false);
     if (launcher?.icon_url && !this.image) {
-      const image = (this.image = document.createElement('img'));
-      image.alt = '';
-      image.onerror = () => {
-        image.remove();
-        this.image = undefined;
-        this.draw();
-      };
-      image.src = launcher.icon_url;
-      this.button.insertBefore(image, this.badge);
+      this.image = document.createElement('img');
+      this.image.alt = '';
+      this.image.src = launcher.icon_url;
+      this.button.insertBefore(this.image, this.badge);
     }
     this.draw();
   }
@@ -97,11 +87,9 @@ export class Button {
   }
 
   draw(): void {
-    const { unread, isOpen, image } = this;
+    const { unread, isOpen } = this;
     this.badge.textContent = isOpen || !unread ? '' : unread > 99 ? '99+' : '' + unread;
     this.path.setAttribute('d', isOpen ? DOWN : BUBBLE);
-    this.icon.classList.toggle('none', !!image && !isOpen);
-    image?.classList.toggle('none', isOpen);
     this.button.ariaLabel = this.label();
     this.button.ariaExpanded = '' + isOpen;
   }

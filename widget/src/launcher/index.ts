@@ -1,109 +1,74 @@
-import type { Engine } from '../engine/index';
+import type { Widget } from '../boot/widget';
 import { type Call, shared } from '../shared';
-import { Button } from './button';
+import { Button, type Look } from './button';
 import { guard } from './guard';
+import { decode } from './json';
 import { isOn, readSettings, type Settings } from './settings';
-import { Visit } from './visit';
+import { LOOK, SESSION, Storage } from './storage';
 
-/** One messenger on one page: the visitor, the launcher, and, when it is wanted, the engine behind them. */
-export interface Widget {
-  visit: Visit;
-  button?: Button;
-  engine?: Promise<Engine>;
-  /** Make the launcher, if it isn't there. */
-  appear(): Button;
-}
-
-/** Without any sign of interest the engine comes this much later than the launcher. */
-const LATER = 3000;
-const INTEREST = ['pointermove', 'pointerdown', 'keydown', 'scroll'];
+export type { Launcher };
 
 const common = shared();
-let widget: Widget | undefined;
-/** Calls that wait for an engine. */
-const waiting: Call[] = [];
+let current: Launcher | undefined;
+/** Calls that came before there was anybody to take them. */
+let early: Call[] = [];
+
+/** What is on a page before anything else is fetched: the button as it looked last time. The rest is behind `widget`. */
+class Launcher {
+  readonly storage: Storage;
+  readonly origin = new URL(common.source).origin;
+  /** Whether the visitor may be remembered: they may, unless the page waits for consent and there was none before. */
+  readonly consented: boolean;
+  button?: Button;
+  private loading?: Promise<Widget>;
+
+  constructor(readonly settings: Settings) {
+    this.storage = new Storage(`opencom.${settings.workspace}.`, 'localStorage');
+    this.consented = settings.consent == null || isOn(settings.consent) || !!this.storage.get(SESSION);
+    const info = decode(this.storage.get(LOOK));
+    if (info || !this.consented) this.appear(info?.messenger, settings);
+    if (this.consented) void this.widget();
+  }
+
+  /** Show the button, or change how it looks. */
+  appear(look: Look | undefined, settings: Settings): Button {
+    this.button ||= new Button(
+      guard(() => take(['toggle'])),
+      guard(() => this.consented && this.widget().then((widget) => widget.prefetch())),
+    );
+    this.button.dress(look, settings);
+    return this.button;
+  }
+
+  /** Who stands behind the button; fetched once. */
+  widget(): Promise<Widget> {
+    if (!this.loading) {
+      this.loading = import('../boot/widget').then(({ Widget }) => new Widget(this, begin, early.splice(0)));
+      // A failed download must not be remembered.
+      this.loading.catch(() => (this.loading = undefined));
+    }
+    return this.loading;
+  }
+
+  end(): void {
+    void this.loading?.then((widget) => widget.end());
+    this.button?.host.remove();
+  }
+}
 
 /** End what is there and begin with these settings; without settings, only end. */
-function restart(settings?: Settings): void {
-  const before = widget;
-  if (before) {
-    before.visit.ended = true;
-    before.engine?.then((engine) => engine.end(), () => {});
-    before.button?.host.remove();
-  }
-  widget = undefined;
-  if (settings?.workspace) begin(settings);
+function begin(settings?: Settings): void {
+  current?.end();
+  current = settings && new Launcher(settings);
 }
 
-function begin(settings: Settings): void {
-  const dress = () => {
-    const { info, refused, consented } = visit;
-    if (refused) mine.button?.host.remove();
-    else if (mine.button || info || !consented) mine.appear();
-  };
-  const visit = new Visit(settings, new URL(common.source).origin, dress);
-  const mine: Widget = (widget = {
-    visit,
-    appear() {
-      mine.button ||= new Button(guard(() => forward(['toggle'])), guard(() => visit.consented && load().then((engine) => engine.prefetch())));
-      mine.button.dress(visit.info?.messenger, visit.settings);
-      return mine.button;
-    },
-  });
-  dress();
-  if (visit.consented) void hello(mine);
-  // What the tab or the address wants open needs the engine at once.
-  if (/[?&]open-widget-tab=/.test(location.search) || visit.tab.get('view')?.includes('"open":true')) void load();
-}
-
-async function hello(mine: Widget): Promise<void> {
-  // Not before the calls that wait have been taken: what they say about the visitor belongs in the first request.
-  await 0;
-  const boot = await mine.visit.boot().catch(() => undefined);
-  if (!boot) return;
-  mine.button!.count(boot.unread);
-  const more = () => {
-    INTEREST.forEach((type) => removeEventListener(type, more));
-    if (widget === mine) void load();
-  };
-  INTEREST.forEach((type) => addEventListener(type, more, { passive: true }));
-  setTimeout(more, boot.unread || waiting.length ? 0 : LATER);
-}
-
-function load(): Promise<Engine> {
-  const mine = widget!;
-  if (!mine.engine) {
-    mine.engine = import('../engine/index').then(({ Engine }) => new Engine(mine, restart));
-    // A failed download must not be remembered as the engine.
-    mine.engine.then(flush, () => (mine.engine = undefined));
-  }
-  return mine.engine;
-}
-
-function flush(engine: Engine): void {
-  waiting.splice(0).forEach((call) => engine.take(call));
-}
-
-function forward(call: Call): void {
-  waiting.push(call);
-  if (widget?.engine) widget.engine.then(flush, () => {});
-  else if (widget && (widget.visit.introduced || /^(show|toggle|destroy)/.test(call[0]))) void load();
-}
-
-function take(call: Call): void {
+function take(call: Call): unknown {
   const [method, given] = call;
-  const isInit = /^(init|boot)$/.test(method);
-  if (isInit && !widget) {
+  if (!current && /^(init|boot)$/.test(method)) {
     const settings = pageSettings(given);
     if (settings.workspace) begin(settings);
-    else console.warn('[opencom] init needs a workspace_id');
-  } else if (widget && (isInit || /^(identify|update)$/.test(method)) && !widget.visit.introduced) {
-    const { visit } = widget;
-    const settings = readSettings(given);
-    visit.adopt(settings, method === 'update');
-    if (isOn(settings.consent)) restart(visit.settings);
-    else if (widget.button) widget.appear();
-  } else forward(call);
+  } else if (current && (current.consented || /^(show|toggle|destroy|update)/.test(method))) return current.widget().then((widget) => widget.take(call));
+  else early.push(call);
 }
 
 function pageSettings(given?: unknown): Settings {
@@ -111,6 +76,5 @@ function pageSettings(given?: unknown): Settings {
 }
 
 common.handle = guard(take as (call: Call) => unknown);
-const settings = pageSettings();
-if (settings.workspace) guard(begin)(settings);
+common.handle(['init']);
 for (const call of common.queue.splice(0)) common.handle(call);

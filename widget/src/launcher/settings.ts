@@ -49,7 +49,7 @@ function read(source: any, into: any): void {
     const folded = key.replace(/[^a-z]/gi, '').toLowerCase().replace(/^opencom/, '');
     const name = ALIASES[folded] || folded;
     if (name === 'user') read(value, into);
-    else if (name === 'attributes') into[name] = { ...into[name], ...attributes(value) };
+    else if (name === 'attributes') into[name] = { ...into[name], ...value };
     else if (value != null && typeof value !== 'object') into[name] = ('' + value).trim();
   }
 }
@@ -57,18 +57,4 @@ function read(source: any, into: any): void {
 /** Whether a flag is on: a bare attribute is, and what is not said is not. */
 export function isOn(flag: string | undefined): boolean {
   return flag != null && !/^(0|false|no|off)$/i.test(flag);
-}
-
-/** Only what an attribute may hold: a scalar or a list of scalars. */
-export function attributes(value: any): Attributes {
-  const kept: Attributes = {};
-  for (const key of Object.keys(value || {})) {
-    const member = value[key] instanceof Date ? value[key].toISOString() : value[key];
-    if ([].concat(member).every(isScalar)) kept[key] = member;
-  }
-  return kept;
-}
-
-function isScalar(value: unknown): boolean {
-  return value === null || /^(string|boolean)$/.test(typeof value) || (typeof value === 'number' && isFinite(value));
 }

@@ -1,47 +1,32 @@
-/**
- * What the widget keeps in the page's storage, under the workspace's own prefix. Before consent nothing is written, and a browser that
- * refuses storage gets memory instead.
- */
+/** Names under which a workspace's things are kept: how its messenger looks, and the visitor's session. */
+export const LOOK = 'look';
+export const SESSION = 'session';
+
+/** What the widget keeps in the page's storage. Before consent nothing is written, and a browser that refuses storage keeps nothing. */
 export class Storage {
   /** False until the visitor may be remembered; reading is allowed, so that an earlier consent is found. */
   allowed = true;
-  private memory: Record<string, string | null> = {};
 
   constructor(
-    readonly prefix: string,
-    private readonly kind: 'localStorage' | 'sessionStorage' = 'localStorage',
+    public prefix: string,
+    private readonly kind: 'localStorage' | 'sessionStorage',
   ) {}
 
   get(name: string): string | null {
     try {
-      return window[this.kind].getItem(this.prefix + name) ?? this.memory[name] ?? null;
+      return window[this.kind].getItem(this.prefix + name);
     } catch {
-      return this.memory[name] ?? null;
+      return null;
     }
   }
 
-  /** Keep a value; null removes it. */
-  set(name: string, value: string | null): void {
-    if (!this.allowed) return;
-    this.memory[name] = null;
+  /** Keep a value; the empty one removes it. */
+  set(name: string, value: string): void {
     try {
-      const area = window[this.kind];
-      if (value === null) area.removeItem(this.prefix + name);
-      else area.setItem(this.prefix + name, value);
+      if (value && this.allowed) window[this.kind].setItem(this.prefix + name, value);
+      else window[this.kind].removeItem(this.prefix + name);
     } catch {
-      // Switched off or full: then for this page only.
-      this.memory[name] = value;
-    }
-  }
-
-  /** Remove everything under this prefix. */
-  clear(): void {
-    this.memory = {};
-    try {
-      const area = window[this.kind];
-      for (const key of Object.keys(area)) if (key.startsWith(this.prefix)) area.removeItem(key);
-    } catch {
-      // Nothing was kept.
+      // Switched off or full: then it is not kept.
     }
   }
 }

@@ -1,12 +1,11 @@
 import { Component, type ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { report } from '../launcher/guard';
-import { Avatars } from './avatar';
+import { Avatar, Avatars } from './avatar';
 import { Conversations } from './conversations';
 import { Home } from './home';
 import { Icon } from './icons';
 import type { Store } from './store';
-import { ThreadView } from './thread-view';
 
 /** Keeps a mistake of ours from taking the messenger, or the page, with it. */
 export class Boundary extends Component<{ store: Store; again: () => void; children: ComponentChildren }, { failed: boolean }> {
@@ -38,17 +37,34 @@ export class Boundary extends Component<{ store: Store; again: () => void; child
 export function App({ store, panel }: { store: Store; panel: HTMLElement }) {
   const thread = store.thread.value;
   const tab = store.tab.value;
+  const ThreadView = store.conversation.value;
   useEffect(() => trap(panel, () => store.engine.hide()), [panel]);
   panel.setAttribute('role', 'dialog');
   panel.setAttribute('aria-label', store.info.value?.workspace.name || store.t('messages'));
   panel.setAttribute('aria-modal', '' + (innerWidth < 480));
   return (
     <>
-      {thread ? <ThreadView key={thread.lane} store={store} thread={thread} /> : tab === 'home' ? <Home store={store} /> : <Conversations store={store} />}
+      {!thread ? tab === 'home' ? <Home store={store} /> : <Conversations store={store} /> : null}
+      {thread && (ThreadView ? <ThreadView key={thread.lane} store={store} thread={thread} /> : <Loading store={store} />)}
       {!thread && <Tabs store={store} />}
       <div class="quiet" role="log" aria-live="polite" aria-relevant="additions text">{store.announcement.value}</div>
     </>
   );
+}
+
+/** A conversation whose code is still on its way. */
+function Loading({ store }: { store: Store }) {
+  return (
+    <>
+      <Header store={store} title={store.info.value?.workspace.name || store.t('messages')} back={() => store.go({ tab: store.tab.value })} />
+      <Bones kind="talk" />
+    </>
+  );
+}
+
+/** Where something will be; seen only when it takes long. */
+export function Bones({ kind = '' }: { kind?: string }) {
+  return <div class={'bones ' + kind} aria-hidden="true"><i /><i /><i /></div>;
 }
 
 function Tabs({ store }: { store: Store }) {
@@ -68,15 +84,25 @@ function Tabs({ store }: { store: Store }) {
   );
 }
 
+interface HeaderProps {
+  store: Store;
+  title: string;
+  line?: string;
+  back?: () => void;
+  isOnline?: boolean;
+  /** Whom one is talking to, in place of the whole team. */
+  face?: { name: string; avatar_url: string | null };
+}
+
 /** The coloured top of every screen but home. */
-export function Header({ store, title, line, back, online }: { store: Store; title: string; line?: string; back?: () => void; online?: boolean }) {
+export function Header({ store, title, line, back, isOnline, face }: HeaderProps) {
   return (
     <header class="head">
       {back && <button type="button" class="icon" aria-label={store.t('back')} onClick={back}><Icon name="back" size={22} /></button>}
-      {back && <Avatars store={store} />}
+      {face ? <div class="faces"><Avatar store={store} name={face.name} url={face.avatar_url} size={36} /></div> : back && <Avatars store={store} />}
       <div class="titles">
         <h2>{title}</h2>
-        {line && <p>{online && <span class="online" />}{line}</p>}
+        {line && <p>{isOnline && <span class="online" />}{line}</p>}
       </div>
       <Close store={store} />
     </header>

@@ -1,4 +1,4 @@
-import { Header } from './app';
+import { Bones, Header } from './app';
 import { Avatar } from './avatar';
 import { Icon } from './icons';
 import type { Row, Store } from './store';
@@ -22,7 +22,7 @@ export function Conversations({ store }: { store: Store }) {
             <p>{t('noConversationsHelp')}</p>
           </div>
         ) : (
-          <div class="bones" aria-hidden="true"><i /><i /><i /></div>
+          <Bones />
         )}
       </div>
       <div class="below">

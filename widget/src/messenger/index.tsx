@@ -1,5 +1,5 @@
 import { options, render } from 'preact';
-import type { LastUnread } from '../launcher/visit';
+import type { LastUnread } from '../boot/visit';
 import { guard } from '../launcher/guard';
 import type { Engine } from '../engine/index';
 import { App, Boundary } from './app';

@@ -1,4 +1,4 @@
-import type { LastUnread } from '../launcher/visit';
+import type { LastUnread } from '../boot/visit';
 import { Avatar } from './avatar';
 import { Icon } from './icons';
 import type { Store } from './store';

@@ -1,16 +1,16 @@
 import { batch, computed, signal } from '@preact/signals';
-import type { Info, LastUnread } from '../launcher/visit';
+import type { Info, LastUnread } from '../boot/visit';
 import { report } from '../launcher/guard';
-import { decode, encode } from '../launcher/json';
-import { chooseLanguage, type Language } from '../launcher/language';
+import type { Language } from '../engine/language';
 import type { Status, Subscription } from '../engine/live';
 import { uuid } from '../engine/uuid';
 import type { Engine } from '../engine/index';
+import type { ThreadView } from '../conversation/index';
 import type { QueuedFile, QueuedMessage } from '../outbox/database';
 import type { Outbox, Sent } from '../outbox/outbox';
 import type { View } from './index';
 import { NEW, Thread } from './thread';
-import { catalogue, en, speaker } from './words';
+import { catalogue, speaker, type Words } from './words';
 
 export interface Row {
   key: string;
@@ -36,7 +36,9 @@ export class Store {
   readonly unread = signal(0);
   readonly preview = signal<LastUnread | null>(null);
   readonly language = signal<Language>('en');
-  readonly words = signal(speaker(en, 'en'));
+  readonly words = signal<Words>(() => '');
+  /** What shows a conversation, once it has been fetched. */
+  readonly conversation = signal<typeof ThreadView | null>(null);
   readonly announcement = signal('');
   readonly rows = computed(() => {
     const rows = this.byKey.value;
@@ -48,6 +50,7 @@ export class Store {
   private readonly abort = new AbortController();
   private list?: Subscription;
   private attached?: Promise<Outbox>;
+  private spoken?: Language;
 
   constructor(readonly engine: Engine) {
     const { core, visit } = engine;
@@ -128,14 +131,24 @@ export class Store {
       this.thread.value = thread;
     });
     if (this.shown.value) thread?.follow();
+    this.fetchConversation().catch(report);
     engine.remember(this.place());
+  }
+
+  /** Fetch what shows a conversation: it is wanted, or will be. */
+  async fetchConversation(): Promise<void> {
+    if (this.conversation.value) return;
+    const { ThreadView, sheet } = await import('../conversation/index');
+    const { root } = this.engine.panel.button;
+    root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet()];
+    this.conversation.value = ThreadView;
   }
 
   /** Put a text into the composer; it outlives the page until it is sent. */
   write(thread: Thread, text: string): void {
     thread.text.value = text;
     const name = draftOf(thread);
-    this.engine.visit.storage.set(name, text ? encode(text) : null);
+    this.engine.visit.own.set(name, text);
   }
 
   /** Send what is in the composer; it is emptied when the message is safe in the outbox. */
@@ -177,7 +190,7 @@ export class Store {
     const isLane = name.startsWith(NEW);
     const thread = name === 'new' ? new Thread(core) : new Thread(core, name, isLane ? null : name);
     this.threads.set(thread.lane, thread);
-    thread.text.value = decode(this.engine.visit.storage.get(draftOf(thread))) || '';
+    thread.text.value = this.engine.visit.own.get(draftOf(thread)) || '';
     if (isLane) {
       // After a reload: the lane may have become a conversation while nobody looked.
       this.attach()
@@ -189,7 +202,7 @@ export class Store {
 
   private settle(thread: Thread, conversation: string): void {
     if (thread.conversation.value) return;
-    this.engine.visit.storage.set(draftOf(thread), null);
+    this.engine.visit.own.set(draftOf(thread), '');
     thread.become({ conversation } as Sent);
     this.threads.set(conversation, thread);
     this.write(thread, thread.text.value);
@@ -234,10 +247,10 @@ export class Store {
   }
 
   private async speak(): Promise<void> {
-    const { settings, info } = this.engine.visit;
-    const language = chooseLanguage(settings.language, info?.messenger.languages, info?.messenger.default_language);
-    if (language === this.language.value && (language === 'en' || this.words.value('home') !== en.home)) return;
+    const { language } = this.engine.panel;
+    if (language === this.spoken) return;
     const strings = await catalogue(language);
+    this.spoken = language;
     batch(() => {
       this.language.value = language;
       this.words.value = speaker(strings, language);

@@ -1,6 +1,6 @@
 import { batch, computed, signal } from '@preact/signals';
 import type { Core } from '../engine/core';
-import { random } from '../launcher/session';
+import { random } from '../boot/session';
 import type { Subscription } from '../engine/live';
 import type { QueuedFile } from '../outbox/database';
 import type { Message, Outbox, Sent } from '../outbox/outbox';

@@ -1,13 +1,13 @@
-import type { Language } from '../launcher/language';
-import en, { type Strings } from '../strings/en';
+import type { Language } from '../engine/language';
+import type { Strings } from '../strings/en';
 
 export type Words = (key: keyof Strings, values?: Record<string, string | number>) => string;
 
-/** The catalogue of a language; English is always there, the others come when they are spoken. */
+/** The catalogue of a language. */
 export async function catalogue(language: Language): Promise<Strings> {
   if (language === 'de') return (await import('../strings/de')).default;
   if (language === 'es') return (await import('../strings/es')).default;
-  return en;
+  return (await import('../strings/en')).default;
 }
 
 /** Speak from a catalogue: `{name}` is filled in, and `count` chooses the plural by the language's own rules. */
@@ -23,5 +23,3 @@ export function speaker(strings: Strings, language: string): Words {
     });
   };
 }
-
-export { en };

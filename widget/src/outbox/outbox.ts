@@ -1,5 +1,5 @@
-import { type Answer, isFinal } from '../launcher/request';
-import { backoff } from '../launcher/backoff';
+import { type Answer, isFinal } from '../boot/request';
+import { backoff } from '../boot/backoff';
 import type { Core } from '../engine/core';
 import { report } from '../launcher/guard';
 import { uuid } from '../engine/uuid';
@@ -180,14 +180,14 @@ export class Outbox {
   }
 
   private async add(entry: Queued, lane: string): Promise<void> {
-    this.core.visit.storage.set('pending', '1');
+    this.core.visit.own.set('pending', '1');
     await this.database.add(entry);
     await this.woken(lane);
   }
 
   private async woken(lane: string): Promise<void> {
     // Said again, because another tab that saw an empty queue may have taken it back in between.
-    this.core.visit.storage.set('pending', '1');
+    this.core.visit.own.set('pending', '1');
     await this.refresh();
     this.tell();
     this.run(lane);
@@ -203,7 +203,7 @@ export class Outbox {
     // What somebody else left in this browser is not ours to send.
     if (own.length < entries.length) await this.database.settle(entries.filter((each) => !own.includes(each)).map((each) => each.order!));
     this.messages = own.filter((entry) => entry.kind === 'message');
-    if (!own.some((entry) => entry.kind !== 'message' || !entry.failed)) this.core.visit.storage.set('pending', null);
+    if (!own.length) this.core.visit.own.set('pending', '');
     for (const listener of this.changed) listener();
   }
 

@@ -2,14 +2,14 @@ import type { ComponentChild } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { QueuedMessage } from '../outbox/database';
 import type { Message } from '../outbox/outbox';
-import { Header } from './app';
-import { Avatar } from './avatar';
+import { Bones, Header } from '../messenger/app';
+import { Avatar } from '../messenger/avatar';
 import { Said, Waiting } from './bubble';
 import { Composer, useDrop } from './composer';
-import { Icon } from './icons';
-import type { Store } from './store';
-import type { Thread } from './thread';
-import { day, dayOf } from './times';
+import { Icon } from '../messenger/icons';
+import type { Store } from '../messenger/store';
+import type { Thread } from '../messenger/thread';
+import { day, dayOf } from '../messenger/times';
 
 /** Messages of one writer within this time stand together. */
 const TOGETHER = 5 * 60_000;
@@ -69,13 +69,14 @@ export function ThreadView({ store, thread }: { store: Store; thread: Thread }) 
         store={store}
         title={partner?.name || store.info.value?.workspace.name || t('messages')}
         line={store.availability.value}
-        online={isOnline}
+        isOnline={isOnline}
+        face={store.info.value?.messenger.show_avatars ? partner : undefined}
         back={leave}
       />
       <Connection store={store} />
       <div class="scroll thread" ref={list} onScroll={scrolled} tabIndex={0} role="region" aria-label={t('messages')}>
         {thread.more.value && <button type="button" class="link older" onClick={() => void thread.loadMore()}>{t('older')}</button>}
-        {!thread.loaded.value && !waiting.length && <div class="bones talk" aria-hidden="true"><i /><i /><i /></div>}
+        {!thread.loaded.value && !waiting.length && <Bones kind="talk" />}
         {thread.loaded.value && !messages.length && !waiting.length && <Welcome store={store} />}
         <Talk store={store} thread={thread} messages={messages} waiting={waiting} />
         {typists.length > 0 && <Typing store={store} names={typists.map((each) => each.name)} />}

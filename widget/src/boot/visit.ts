@@ -1,11 +1,12 @@
-import type { Look } from './button';
+import type { Look } from '../launcher/button';
 import { backoff, wait } from './backoff';
 import { device } from './device';
-import { decode, encode } from './json';
+import type { Launcher } from '../launcher/index';
+import { decode, encode } from '../launcher/json';
 import { type Answer, isFinal, request } from './request';
-import { isOther, newSession, saveSession, type Session, storedSession } from './session';
-import { attributes, isOn, type Settings } from './settings';
-import { Storage } from './storage';
+import type { Settings } from '../launcher/settings';
+import { LOOK, SESSION, Storage } from '../launcher/storage';
+import { isOther, newSession, type Session, storedSession } from './session';
 
 export interface Teammate {
   id: string;
@@ -39,17 +40,20 @@ export interface Boot extends Info {
 
 declare const __VERSION__: string;
 
-const CACHE = 'settings';
-
-/** A visitor on a page: what the page asked for, whose browser it is, and what the workspace answered. */
+/**
+ * A visitor on a page: what the page asked for, whose browser it is, and what the workspace answered. What belongs to one visitor is
+ * kept under their session's scope, so another session finds nothing of it.
+ */
 export class Visit {
+  /** Kept for the workspace: the session, and how the messenger looks. */
   readonly storage: Storage;
+  /** Kept for the visitor. */
+  readonly own: Storage;
+  /** Kept for the visitor in this tab. */
   readonly tab: Storage;
   readonly api: string;
   session: Session;
   info: Info | undefined;
-  /** Whether anything may be stored and sent. */
-  consented: boolean;
   /** Boot has been sent: what the page says from now on must be sent by itself. */
   introduced = false;
   /** The workspace does not talk to this page. */
@@ -57,39 +61,48 @@ export class Visit {
   ended = false;
   private booting?: Promise<Boot>;
 
+  settings: Settings;
+
   constructor(
-    public settings: Settings,
-    origin: string,
+    { settings, origin, storage, consented }: Launcher,
     private readonly changed: () => void,
   ) {
-    const prefix = `opencom.${settings.workspace}.`;
-    this.storage = new Storage(prefix);
-    this.tab = new Storage(prefix, 'sessionStorage');
+    this.settings = settings;
+    this.storage = storage;
+    this.own = new Storage('', 'localStorage');
+    this.tab = new Storage('', 'sessionStorage');
     this.api = (settings.apibase || origin).replace(/\/+$/, '') + '/api/v1';
-    const known = storedSession(this.storage);
-    this.session = known || newSession();
-    this.consented = !!known || settings.consent == null || isOn(settings.consent);
-    this.storage.allowed = this.tab.allowed = this.consented;
+    this.session = storedSession(storage) || newSession();
+    this.allow(consented);
     this.adopt(settings);
-    this.info = decode(this.storage.get(CACHE));
+    this.info = decode(this.storage.get(LOOK));
+  }
+
+  /** Whether anything may be stored and sent. */
+  get consented(): boolean {
+    return this.storage.allowed;
+  }
+
+  /** Say whether anything may be stored and sent. */
+  allow(allowed: boolean): void {
+    this.storage.allowed = this.own.allowed = this.tab.allowed = allowed;
+    this.keep(this.session);
   }
 
   /**
-   * Take what the page says about the visitor into account. When it means somebody else, nothing of the one before stays; a new e-mail
-   * means somebody else unless it comes as an update.
+   * Take what the page says about the visitor into account. When it means somebody else, a new session begins; a new e-mail means
+   * somebody else unless it comes as an update.
    */
-  adopt(settings: Settings, isUpdate?: boolean): void {
-    const { userid, email } = settings;
-    if (isOther(this.session, isUpdate ? { userid } : settings)) this.forget();
-    this.session = { ...this.session, ...(userid && { userid }), ...(email && { email }) };
-    saveSession(this.storage, this.session);
-    this.settings = { ...this.settings, ...settings, attributes: { ...this.settings.attributes, ...settings.attributes } };
+  adopt({ userid, email, ...rest }: Settings, isUpdate?: boolean): void {
+    const known = isOther(this.session, isUpdate ? { userid } : { userid, email }) ? newSession() : this.session;
+    this.keep({ ...known, ...(userid && { userid }), ...(email && { email }) });
+    const { attributes } = this.settings;
+    this.settings = { ...this.settings, ...(email && { email }), ...rest, attributes: { ...attributes, ...rest.attributes } };
   }
 
-  /** The visitor, or the page on their behalf, has agreed: from now on things are stored and sent. */
-  consent(): void {
-    this.consented = this.storage.allowed = this.tab.allowed = true;
-    saveSession(this.storage, this.session);
+  /** Go on as somebody new: another secret, nobody named. */
+  forget(): void {
+    this.keep(newSession());
   }
 
   /** The session, asked for once and until there is an answer; `again` asks for another. Rejects when there can be none. */
@@ -98,18 +111,10 @@ export class Visit {
     return (this.booting ||= this.bootUntilAnswered());
   }
 
-  /** Remove every trace of the visitor from this browser. */
-  forget(): void {
-    this.storage.clear();
-    this.tab.clear();
-    try {
-      indexedDB.deleteDatabase('opencom.' + this.settings.workspace);
-    } catch {
-      // No databases here, so none to forget.
-    }
-    this.info = undefined;
-    this.session = newSession();
-    saveSession(this.storage, this.session);
+  private keep(session: Session): void {
+    this.session = session;
+    this.own.prefix = this.tab.prefix = this.storage.prefix + session.scope + '.';
+    if (this.consented) this.storage.set(SESSION, encode(session));
   }
 
   private async bootUntilAnswered(): Promise<Boot> {
@@ -120,21 +125,23 @@ export class Visit {
       if (status === 200) {
         const { workspace, messenger, team, expected_reply } = data;
         this.info = { workspace, messenger, team, expected_reply };
-        this.storage.set(CACHE, encode(this.info));
+        this.storage.set(LOOK, encode(this.info));
         this.changed();
         return data;
       }
-      if (status && isFinal(status)) {
+      // The messenger shall not fail for what the page says about its visitor.
+      if (status === 400 && !attempt) this.settings = { ...this.settings, name: undefined, email: undefined, attributes: undefined };
+      else if (status && isFinal(status)) {
         this.refused = true;
-        console.warn('[opencom] refused:', data?.error?.message || status);
         this.changed();
+        throw new Error(data?.error?.message || status);
       } else await wait(retryAfter ?? backoff(attempt));
     }
     throw new Error('no session');
   }
 
   private introduction(): object {
-    const { workspace, name, email, attributes: given, clientidentifier: identifier } = this.settings;
+    const { workspace, name, email, attributes, clientidentifier: identifier } = this.settings;
     return {
       workspace,
       session_id: this.session.id,
@@ -144,9 +151,9 @@ export class Visit {
       locale: navigator.language,
       timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       client: { type: 'web_widget', version: __VERSION__, identifier },
-      name: name || undefined,
-      email: email || undefined,
-      attributes: attributes(given),
+      name,
+      email,
+      attributes,
     };
   }
 }

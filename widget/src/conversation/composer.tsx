@@ -1,10 +1,10 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { QueuedFile } from '../outbox/database';
 import { report } from '../launcher/guard';
-import { Icon } from './icons';
-import { queued, type Store } from './store';
-import type { Thread } from './thread';
-import { bytes } from './times';
+import { Icon } from '../messenger/icons';
+import { queued, type Store } from '../messenger/store';
+import type { Thread } from '../messenger/thread';
+import { bytes } from '../messenger/times';
 
 const LONGEST = 10_000;
 const FILES = 5;

@@ -1,11 +1,11 @@
 import { useState } from 'preact/hooks';
 import type { QueuedMessage } from '../outbox/database';
 import type { Attachment, Message } from '../outbox/outbox';
-import { Avatar } from './avatar';
-import { Icon } from './icons';
+import { Avatar } from '../messenger/avatar';
+import { Icon } from '../messenger/icons';
 import { Markdown } from './markdown-view';
-import type { Store } from './store';
-import { bytes, clock, full } from './times';
+import type { Store } from '../messenger/store';
+import { bytes, clock, full } from '../messenger/times';
 
 /** A signed address lives five minutes; after four we ask for another. */
 const SIGNED = 4 * 60_000;

@@ -6,12 +6,7 @@ export function backoff(attempt: number): number {
 /** Wait, but not longer than until the network comes back. */
 export function wait(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      removeEventListener('online', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    addEventListener('online', done);
+    setTimeout(resolve, ms);
+    addEventListener('online', () => resolve(), { once: true });
   });
 }

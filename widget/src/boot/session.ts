@@ -1,6 +1,6 @@
-import { decode, encode } from './json';
-import type { Settings } from './settings';
-import type { Storage } from './storage';
+import { decode } from '../launcher/json';
+import type { Settings } from '../launcher/settings';
+import { SESSION, type Storage } from '../launcher/storage';
 
 /** The browser's side of a visitor. */
 export interface Session {
@@ -13,16 +13,10 @@ export interface Session {
   email?: string;
 }
 
-const KEY = 'session';
-
 /** The session on record, which only a visitor who has agreed before has. */
 export function storedSession(storage: Storage): Session | undefined {
-  const found = decode(storage.get(KEY));
-  return found && /^[\w-]{32}$/.test(found.id) ? found : undefined;
-}
-
-export function saveSession(storage: Storage, session: Session): void {
-  storage.set(KEY, encode(session));
+  const found = decode(storage.get(SESSION));
+  return /^[\w-]{32}$/.test(found?.id) ? found : undefined;
 }
 
 export const newSession = (): Session => ({ id: random(24), scope: random(6) });

@@ -1,0 +1,14 @@
+const BROWSERS: Record<string, string> = { Edg: 'Edge', OPR: 'Opera', OPT: 'Opera', SamsungBrowser: 'Samsung Internet', FxiOS: 'Firefox', CriOS: 'Chrome', Version: 'Safari' };
+const SYSTEMS: Record<string, string> = { iP: 'iOS', Macintosh: 'macOS', CrOS: 'ChromeOS' };
+
+/** What browser this is, in the terms the server keeps. Browsers name each other, so the peculiar names come first. */
+export function device(agent = navigator.userAgent, touch = navigator.maxTouchPoints): Record<string, string> {
+  const find = (pattern: RegExp) => pattern.exec(agent) || ['', '', ''];
+  const [, , browser, version] = [0, ...(/(Edg|OPR|OPT|SamsungBrowser|Firefox|FxiOS|CriOS)\w*\/([\d.]+)/.exec(agent) || find(/(Chrome|Version)\/([\d.]+)/))] as string[];
+  const found = find(/iP|Android|Windows|Macintosh|CrOS|Linux/)[0]!;
+  // A tablet of Apple's says it is a computer, but computers of Apple's have no touch screen.
+  const isPad = /iPad/.test(agent) || (found === 'Macintosh' && touch > 1);
+  const os = isPad ? 'iOS' : SYSTEMS[found] || found;
+  const isTablet = isPad || /Tablet/.test(agent) || (os === 'Android' && !/Mobile/.test(agent));
+  return { browser: BROWSERS[browser!] || browser!, browser_version: version!, os, type: isTablet ? 'tablet' : /Mobi/.test(agent) ? 'mobile' : 'desktop' };
+}
