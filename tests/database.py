@@ -1,0 +1,60 @@
+"""The test database, seen as a whole: emptied, fingerprinted, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+from django.conf import settings
+from django.db import connection
+
+from apps.core.volatile import volatile
+
+KEPT = ("django_migrations", "django_content_type", "auth_permission", "core_installation")
+"""Tables that belong to the schema or to the installation, not to a test."""
+RESTLESS = ("core_bucket", "core_job", "django_session")
+"""Tables that also a refusal may write to: rates, the clock, a session's age."""
+
+
+@cache
+def tables() -> tuple[str, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
+        return tuple(row[0] for row in cursor.fetchall() if row[0] not in KEPT)
+
+
+def empty() -> None:
+    """Delete everything that tests have committed."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"TRUNCATE {', '.join(tables())} CASCADE")
+
+
+def fingerprint() -> dict[str, tuple[int, str]]:
+    """Return each table's number of rows and a hash of what is in them."""
+    parts = [
+        f"SELECT '{table}', count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t"
+        for table in tables()
+        if table not in RESTLESS
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts))
+        return {name: (count, digest) for name, count, digest in cursor.fetchall()}
+
+
+@contextmanager
+def nothing_happens() -> Iterator[None]:
+    """Assert that no row anywhere is added, changed or deleted inside: no message, no effect, no announcement, no audit entry."""
+    before = fingerprint()
+    yield
+    after = fingerprint()
+    changed = {table: (before[table][0], after[table][0]) for table in after if before[table] != after[table]}
+    assert not changed, f"something happened: rows before and after {changed}"
+
+
+def forget_rates() -> None:
+    """Fill every bucket."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM core_bucket")
+    if settings.REDIS_URL:
+        volatile.call(lambda client: [client.delete(key) for key in client.scan_iter("limit:*")])
