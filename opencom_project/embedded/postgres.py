@@ -7,14 +7,15 @@ own Python layer creates system users and opens up folders.
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from . import orphan
 from .account import Account
 from .problem import Problem
 from .state import State, disk_full
@@ -22,6 +23,7 @@ from .supervisor import Program
 
 ROLE = "opencom"
 DATABASE = "opencom"
+OLDEST_MAJOR = 16
 START_SECONDS = 60.0
 # Names the socket's file; nothing listens on it.
 SOCKET_PORT = 5432
@@ -36,7 +38,6 @@ SETTINGS = {
     "max_wal_size": "512MB",
     "wal_level": "minimal",
     "max_wal_senders": "0",
-    "io_method": "sync",
     "max_worker_processes": "4",
     "max_parallel_workers_per_gather": "1",
     "max_logical_replication_workers": "0",
@@ -65,7 +66,11 @@ class Postgres:
         self.data = state.postgres
         self.log = state.logs / "postgres.log"
         self.programs = find_programs(state.account)
-        self.settings = SETTINGS | (THROWAWAY_SETTINGS if throwaway else {})
+        self.major = int(self.version().split(".")[0])
+        if self.major < OLDEST_MAJOR:
+            raise Problem(f"{self.programs} is Postgres {self.major}: Opencom needs {OLDEST_MAJOR} or newer.")
+        newer = {"io_method": "sync"} if self.major >= 18 else {}
+        self.settings = SETTINGS | newer | (THROWAWAY_SETTINGS if throwaway else {})
         self.settings["unix_socket_directories"] = str(self.socket_folder)
         if tcp_port is not None:
             self.settings |= {"listen_addresses": "127.0.0.1", "port": str(tcp_port)}
@@ -115,6 +120,8 @@ class Postgres:
         """Create the database and its pgvector extension where they are missing."""
         if DATABASE not in self.query("SELECT datname FROM pg_database", database="postgres").splitlines():
             self.query(f'CREATE DATABASE "{DATABASE}"', database="postgres")
+        if not self.query("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"):
+            raise Problem(f"The Postgres in {self.programs} has no pgvector: install it there, or unset PG_BIN_DIR.")
         self.query("CREATE EXTENSION IF NOT EXISTS vector")
 
     def query(self, statement: str, database: str = DATABASE) -> str:
@@ -158,7 +165,12 @@ class Postgres:
         draft.mkdir(mode=0o700)
         self.state.give_to_account(draft)
         command = [str(self.programs / "initdb"), "-D", str(draft), "-U", ROLE, "--auth=trust", "-E", "UTF8"]
-        command += ["--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions"]
+        # The same order of words on every machine, whatever the operating system's tables say.
+        command += [
+            *(["--locale-provider=builtin"] if self.major >= 17 else []),
+            "--locale=C.UTF-8",
+            "--no-instructions",
+        ]
         if self.settings.get("fsync") == "off":
             command.append("--no-sync")
         done = subprocess.run(
@@ -183,38 +195,18 @@ class Postgres:
 
     def _check_version(self) -> None:
         written = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
-        ours = self.version()
-        if written != ours.split(".")[0]:
+        if written != str(self.major):
             raise Problem(
-                f"The data in {self.data} was written by Postgres {written} and this is Postgres {ours}: "
+                f"The data in {self.data} was written by Postgres {written} and this is Postgres {self.major}: "
                 "move it with pg_upgrade or pg_dump, or set STATE_DIR to a new folder."
             )
 
     def _end_orphan(self) -> None:
-        """Stop a server that outlived its run, and wait for one that is just ending."""
-        deadline = time.monotonic() + START_SECONDS
-        asked = False
-        for pid in self._pids_until(deadline):
-            if not _is_postgres(pid):
-                # The machine restarted and the number went to another program; Postgres would refuse to start over it.
-                (self.data / "postmaster.pid").unlink(missing_ok=True)
-                return
-            if not asked and self._answers():
-                os.kill(pid, 2)
-                asked = True
-            time.sleep(0.05)
-        if self._pid_file_lines() and self._answers():
+        pid_file = self.data / "postmaster.pid"
+        if not orphan.end(lambda: orphan.pid_in(pid_file), "postgres", signal.SIGINT, START_SECONDS):
             raise Problem(f"Another Postgres still uses {self.data} and doesn't end: stop it first.")
-
-    def _pids_until(self, deadline: float) -> Iterator[int]:
-        while time.monotonic() < deadline:
-            lines = self._pid_file_lines()
-            if not lines or not lines[0].strip().isdigit():
-                return
-            pid = int(lines[0])
-            if not _is_alive(pid):
-                return
-            yield pid
+        # Postgres refuses to start over a file whose number now is another program's.
+        pid_file.unlink(missing_ok=True)
 
     def _pid_file_lines(self) -> list[str]:
         try:
@@ -287,25 +279,3 @@ def _copy_out(home: Path) -> Path:
 def _clean_environment() -> Mapping[str, str]:
     """The locale and PG… variables of the caller must not decide how the server sorts or where psql connects."""
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _is_alive(pid: int) -> bool:
-    """Tell whether the process runs; one that has ended and waits to be reaped doesn't count."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, IndexError):
-        return True
-
-
-def _is_postgres(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip() == "postgres"
-    except FileNotFoundError:
-        # No /proc on this system, or it has just ended: the caller looks again.
-        return True

@@ -25,6 +25,7 @@ class Services:
                 supervisor.say("made a new database folder")
             programs.append(self.postgres.program())
         if self.valkey:
+            self.valkey.prepare()
             programs.append(self.valkey.program())
         supervisor.start(*programs)
         supervisor.wait_ready()

@@ -123,7 +123,9 @@ class Up:
             self._manage(supervisor, "migrate", "--no-input", "--verbosity", "0")
             self._say("the database has this version's shape")
             self.state.write_note("prepared", schema)
-        if self.state.read_note(SIGN_IN) is None and has_command("demo"):
+        # Its passwords are public, so it is made only where nobody else comes.
+        private = self.environment["PUBLIC_URL"].startswith("http://")
+        if self.state.read_note(SIGN_IN) is None and private and has_command("demo"):
             self._manage(supervisor, "demo", "--if-empty")
             self.state.write_note(SIGN_IN, self._capture("demo", "--print-sign-in"))
             self._say("the demo workspace is there")

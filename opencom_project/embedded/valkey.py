@@ -2,9 +2,11 @@
 
 import importlib.util
 import platform
+import signal
 import socket
 from pathlib import Path
 
+from . import orphan
 from .problem import Problem
 from .state import State
 from .supervisor import Program
@@ -18,16 +20,23 @@ class Valkey:
     def __init__(self, state: State, *, throwaway: bool = False) -> None:
         self.state = state
         self.throwaway = throwaway
+        self.pid_file = state.valkey / "valkey.pid"
         self.address = state.sockets / "valkey.sock"
 
     def url(self) -> str:
         """Return the REDIS_URL that reaches this server."""
         return f"unix://{self.address}?db=0"
 
+    def prepare(self) -> None:
+        """Wait for a server of a killed run: at its end it would remove the socket that ours has just made."""
+        if not orphan.end(lambda: orphan.pid_in(self.pid_file), "valkey-server", signal.SIGTERM, START_SECONDS):
+            raise Problem(f"Another Valkey still uses {self.state.valkey} and doesn't end: stop it first.")
+
     def program(self) -> Program:
         """Return the server as a program to keep running."""
         command = [str(find_server()), "--port", "0", "--unixsocket", str(self.address), "--unixsocketperm", "700"]
         command += ["--dir", str(self.state.valkey), "--save", "", "--appendonly", "no" if self.throwaway else "yes"]
+        command += ["--pidfile", str(self.pid_file)]
         # A queue must refuse rather than forget.
         command += ["--maxmemory-policy", "noeviction", "--loglevel", "warning"]
         return Program(

@@ -167,6 +167,19 @@ def test_a_wrong_program_folder_is_named(own_services: dict[str, str], tmp_path:
     assert f"PG_BIN_DIR={tmp_path} holds no Postgres programs" in done.stderr
 
 
+def test_a_postgres_that_is_too_old_is_refused_before_it_makes_anything(
+    own_services: dict[str, str], state_dir: Path, tmp_path: Path
+) -> None:
+    for name in ("initdb", "postgres"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.4'\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    done = run("print('ran')", own_services | {"PG_BIN_DIR": str(tmp_path)})
+    assert done.returncode == 1
+    assert "ran" not in done.stdout
+    assert "is Postgres 15: Opencom needs 16 or newer" in done.stderr
+    assert not (state_dir / "postgres").exists()
+
+
 def test_given_addresses_replace_our_services(own_services: dict[str, str], state_dir: Path) -> None:
     given = own_services | {"DATABASE_URL": "postgres://elsewhere/db", "REDIS_URL": ""}
     done = run("import os; print(os.environ['DATABASE_URL'], repr(os.environ['REDIS_URL']))", given)
