@@ -112,7 +112,8 @@ class Inbox(Page):
         q = request.GET.get("q", "")[: limits.QUERY_CHARACTERS].strip()
         if q:
             limits.spend(limits.SEARCHES, self.actor.pk)
-        assignee = view.assignee or request.GET.get("assignee", "")
+        chosen = "" if view.assignee else request.GET.get("assignee", "")
+        assignee = view.assignee or chosen
         listed = inbox.listed(self.actor, status=view.status, assignee=checked_assignee(self.actor, assignee), q=q)
         try:
             page, following = inbox.page_of(listed, request.GET.get("cursor", ""))
@@ -120,7 +121,7 @@ class Inbox(Page):
             raise Http404 from error
         counts = live.snapshot(self.actor, "conversations.counts", {}).data
         members = _members(self.actor)
-        asked = {name: value for name, value in (("q", q), ("assignee", request.GET.get("assignee", ""))) if value}
+        asked = {name: value for name, value in (("q", q), ("assignee", chosen)) if value}
         address = reverse("inbox-view", args=[view.name])
         return {
             "view": view.name,
@@ -132,9 +133,10 @@ class Inbox(Page):
             "folded_views": [(name, VIEWS[name].title) for name in FOLDED],
             "folded_view": view.title if view.name in FOLDED else "",
             "counts": counts,
+            "has_filter": not view.assignee,
             "q": q,
             "query": f"?{urlencode(asked)}" if asked else "",
-            "assignee_name": _assignee_name(request.GET.get("assignee", ""), members),
+            "assignee_name": _assignee_name(chosen, members),
             "params": json.dumps({"status": "all" if q else view.status, "assignee": "" if q else assignee}),
             "rows": [row_item(conversation) for conversation in page],
             "next": f"{address}?{urlencode({**asked, 'cursor': following})}" if following else "",

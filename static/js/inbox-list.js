@@ -47,7 +47,7 @@ export class InboxList extends LiveRows {
   }
 
   keep(old, row) {
-    row.querySelector(".row__pick input").checked = old.querySelector(".row__pick input").checked;
+    if (old.querySelector(".row__pick :checked")) row.querySelector(".row__pick input").checked = true;
   }
 
   changed() {

@@ -139,7 +139,7 @@ inbox.addEventListener("picked", (event) => {
 inbox.addEventListener("conversation-gone", () => openConversation());
 
 // The panel: beside the thread where there is room, else a drawer.
-const isNarrow = matchMedia("(max-width: 1023px)");
+const isNarrow = matchMedia("(max-width: 1099px)");
 function togglePanel() {
   if (isNarrow.matches) {
     if (inbox.dataset.drawer) delete inbox.dataset.drawer;

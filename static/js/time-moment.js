@@ -40,14 +40,16 @@ export function dayOf(date) {
   return date.getFullYear() === new Date().getFullYear() ? longDay.format(date) : withYear.format(date);
 }
 
-/** Write when something to come will be: 14:00, tomorrow 9:00, Mon 9:00, 3 Feb 9:00. */
-export function until(date) {
+/** Write a time to come beside the words that say which day it is: 14:00, Mon 09:00, Feb 3 09:00. */
+export function toCome(date) {
   const days = -daysAgo(date);
   const at = clock.format(date);
   if (days <= 0) return at;
-  if (days === 1) return `tomorrow ${at}`;
   return days < 7 ? `${weekday.format(date)} ${at}` : `${inYear(date)} ${at}`;
 }
+
+/** Write when something to come will be: 14:00, tomorrow 09:00, Mon 09:00, Feb 3 09:00. */
+export const until = (date) => (daysAgo(date) === -1 ? `tomorrow ${clock.format(date)}` : toCome(date));
 
 const full = (date) => (daysAgo(date) === 0 ? clock.format(date) : `${dayOf(date)} ${clock.format(date)}`);
 

@@ -3,7 +3,7 @@ import { call, fragment } from "./api.js";
 import { offer } from "./commands.js";
 import { open } from "./menu.js";
 import { timeOf } from "./snooze-times.js";
-import { until } from "./time-moment.js";
+import { toCome, until } from "./time-moment.js";
 import { say, sayWhy } from "./toast.js";
 
 const list = () => document.querySelector("inbox-list");
@@ -55,7 +55,7 @@ function openSnooze(button) {
   for (const item of menu.querySelectorAll("[data-snooze]")) {
     const time = timeOf(item.dataset.snooze);
     const hint = item.querySelector(".hint");
-    if (time) hint.textContent = until(time);
+    if (time) hint.textContent = toCome(time);
   }
   const field = menu.querySelector("[type=datetime-local]");
   const local = (date) => new Date(date - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
