@@ -15,7 +15,6 @@ from drf_spectacular.generators import SchemaGenerator
 from apps.core import endpoints, shapes
 from apps.core.access import ANY, Access
 
-
 SECURITY = {
     "visitorToken": {
         "type": "http",

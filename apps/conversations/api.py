@@ -128,7 +128,7 @@ def _answer_sent(item: StartedShape | OwnStartedShape | MessageShape, *, replaye
 class Conversations(APIView):
     """The conversations the caller can see."""
 
-    @extend_schema(parameters=[ListInput], responses=answer(RowsShape, OwnRowsShape))
+    @extend_schema(operation_id="conversations_list", parameters=[ListInput], responses=answer(RowsShape, OwnRowsShape))
     @allow(member="conversations.read", visitor=True)
     def get(self, request: Request) -> Response:
         """List conversations, the newest first."""

@@ -43,7 +43,6 @@ ROW = "row"
 class ConversationEvent(Event):
     """What every event about a conversation shares."""
 
-    name = "conversation"
     conversation: Conversation
     entry: Message | None = None
 

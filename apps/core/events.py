@@ -31,7 +31,7 @@ Kind = TypeVar("Kind", bound="Event")
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A fact about the past, announced by an action inside its transaction."""
+    """A fact about the past, announced by an action inside its transaction. What only events share has no name of its own."""
 
     name: ClassVar[str] = ""
     audited: ClassVar[bool] = False
@@ -40,6 +40,8 @@ class Event:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        if "name" not in cls.__dict__:
+            return
         if cls.name in registry:
             raise TypeError(f"Two events are called {cls.name!r}")
         registry[cls.name] = cls

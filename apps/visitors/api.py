@@ -254,7 +254,7 @@ class Directory(APIView):
 
     actor: Member
 
-    @extend_schema(parameters=[DirectoryInput], responses=answer(VisitorsShape))
+    @extend_schema(operation_id="visitors_list", parameters=[DirectoryInput], responses=answer(VisitorsShape))
     @allow(member="users.read")
     def get(self, request: Request) -> Response:
         """List visitors, who was here last first."""

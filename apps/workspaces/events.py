@@ -12,10 +12,9 @@ from apps.workspaces.models import Member, User, Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignedIn(Event):
-    """A member signed in to the dashboard."""
+class MemberEvent(Event):
+    """What every event about a member shares."""
 
-    name = "member.signed_in"
     audited = True
     member: Member
 
@@ -24,42 +23,27 @@ class SignedIn(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SignedOut(Event):
+class SignedIn(MemberEvent):
+    """A member signed in to the dashboard."""
+
+    name = "member.signed_in"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedOut(MemberEvent):
     """A member signed out; their sockets close."""
 
     name = "member.signed_out"
-    audited = True
-    member: Member
-
-    def subject(self) -> Member:
-        return self.member
 
     def moves(self) -> Iterable[Move]:
         yield Move(f"member:{self.member.pk}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkspaceCreated(Event):
-    """A workspace came to be, with its owner."""
-
-    name = "workspace.created"
-    audited = True
-    workspace: Workspace
-
-    def subject(self) -> Workspace:
-        return self.workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class MemberAdded(Event):
+class MemberAdded(MemberEvent):
     """Somebody got a seat in a workspace."""
 
     name = "member.added"
-    audited = True
-    member: Member
-
-    def subject(self) -> Member:
-        return self.member
 
     def details(self) -> dict[str, Any]:
         return {"role": self.member.role}
@@ -69,16 +53,11 @@ class MemberAdded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberChanged(Event):
+class MemberChanged(MemberEvent):
     """A member's role or permissions changed."""
 
     name = "member.changed"
-    audited = True
-    member: Member
     before: str
-
-    def subject(self) -> Member:
-        return self.member
 
     def details(self) -> dict[str, Any]:
         return {"before": self.before, "after": self.member.role}
@@ -89,16 +68,11 @@ class MemberChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MemberRemoved(Event):
+class MemberRemoved(MemberEvent):
     """Somebody lost their seat; their sockets close."""
 
     name = "member.removed"
-    audited = True
-    member: Member
     user: User
-
-    def subject(self) -> Member:
-        return self.member
 
     def details(self) -> dict[str, Any]:
         return {"user": str(self.user.pk), "role": self.member.role}
@@ -109,10 +83,9 @@ class MemberRemoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MessengerChanged(Event):
-    """A workspace's messenger looks or greets differently."""
+class WorkspaceEvent(Event):
+    """What every event about a workspace shares. ``changed`` says what, by name."""
 
-    name = "workspace.messenger_changed"
     audited = True
     workspace: Workspace
     changed: dict[str, Any] = field(default_factory=dict)
@@ -128,19 +101,21 @@ class MessengerChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SecurityChanged(Event):
+class WorkspaceCreated(WorkspaceEvent):
+    """A workspace came to be, with its owner."""
+
+    name = "workspace.created"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessengerChanged(WorkspaceEvent):
+    """A workspace's messenger looks or greets differently."""
+
+    name = "workspace.messenger_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecurityChanged(WorkspaceEvent):
     """A workspace's allowed origins or session lifetime changed."""
 
     name = "workspace.security_changed"
-    audited = True
-    workspace: Workspace
-    changed: dict[str, Any] = field(default_factory=dict)
-
-    def subject(self) -> Workspace:
-        return self.workspace
-
-    def details(self) -> dict[str, Any]:
-        return self.changed
-
-    def moves(self) -> Iterable[Move]:
-        yield Move(f"workspace:{self.workspace.pk}")

@@ -12,6 +12,7 @@ from django.views.decorators.clickjacking import xframe_options_sameorigin
 from apps.core import live
 from apps.core.access import ANY, allow
 from apps.core.limits import Limited
+from apps.core.slots import ask
 from apps.core.views import Page
 from apps.workspaces import actions, installation, origins
 from apps.workspaces.forms import MessengerForm, SecurityForm, SignInForm
@@ -53,17 +54,13 @@ class SignIn(Page):
         return self._form(form, onwards, status=422)
 
     def _form(self, form: SignInForm, onwards: str, status: int = 200) -> HttpResponse:
-        return self.render(status=status, form=form, next=onwards, demo=_demo_account())
+        return self.render(status=status, form=form, next=onwards, account=next(iter(ask("sign-in.account")), None))
 
 
 def _onwards(request: HttpRequest, address: str) -> str:
     """Return where to go after signing in: the page that was asked for, if it is one of ours."""
     ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     return address if ours else reverse("inbox")
-
-
-def _demo_account() -> dict[str, str] | None:
-    return None
 
 
 class SignOut(Page):
@@ -132,7 +129,9 @@ class MessengerPreview(Page):
     @allow(member="settings.workspace")
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the page."""
-        return self.render(widget_url=installation.widget_url(request))
+        response = self.render(widget_url=installation.widget_url(request))
+        response.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return response
 
 
 class Members(Page):
