@@ -17,11 +17,15 @@ up: environment widget ## Run everything until Ctrl-C (PORT=, STATE_DIR=; ONCE=1
 test: environment ## Run every test (T=tests/conversations runs some; PART=unit runs one part)
 	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.ops.suite $(if $(PART),--part $(PART)) $(T)
 
-lint: environment ## Check style, import rules and locked dependencies
-	@exec $(VENV_PYTHON) -m tests.ops.lint
+lint: environment ## Check style and which part may import which
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports
 
-types: environment ## Check types
-	@exec $(VENV_PYTHON) -m mypy
+types: environment ## Check types, of the widget too
+	@$(VENV_PYTHON) -m mypy
+	@bin/widget --packages
+	@bin/node npm --prefix widget --silent run typecheck
 
 docs: environment ## Write the reference pages that are generated from the code
 	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) manage.py reference

@@ -1,5 +1,7 @@
 """The suite's runner: it counts what ran, and a part that ran nothing is a failure."""
 
+import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +85,17 @@ def test_no_folder_of_tests_is_left_out_or_run_twice() -> None:
 def test_every_part_is_pytest_or_a_program_that_exists() -> None:
     assert all(not part.command or (ROOT / part.command[0]).exists() for part in PARTS)
     assert isinstance(UNIT, Part)
+
+
+def test_every_target_of_the_makefile_runs_something_that_exists() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z]+):.*## ", text, flags=re.MULTILINE)
+    assert targets == ["help", "up", "test", "lint", "types", "docs", "bench", "chaos", "screenshots"]
+    for module in re.findall(r"-m ([\w.]+)", text):
+        assert importlib.util.find_spec(module), module
+    for command in re.findall(r"manage\.py (\w+)", text):
+        assert any(ROOT.glob(f"*/management/commands/{command}.py")) or any(
+            ROOT.glob(f"apps/*/management/commands/{command}.py")
+        ), command
+    for program in re.findall(r"(?<![\w/.])(\.venv/bin/[\w-]+|bin/\w+)", text):
+        assert (ROOT / program).exists(), program
