@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -118,13 +117,23 @@ def test_the_doctor_tells_a_silent_worker_and_what_to_do(running: Running) -> No
     assert re.search(r"ok +database +Postgres", done.stdout)
 
 
-def test_a_process_that_is_killed_comes_back_and_it_is_said(running: Running) -> None:
-    live = running.child("uvicorn")
-    port = int(running.environment["PORT"]) + 1
-    live.kill()
-    assert eventually(lambda: "live ended (signal SIGKILL); starting it again" in running.printed())
-    assert eventually(lambda: is_open(port), 30)
-    assert running.child("uvicorn").pid != live.pid
+def test_processes_and_services_that_are_killed_come_back_and_it_is_said(running: Running) -> None:
+    victims = {"live": "uvicorn", "web": "granian", "postgres": "bin/postgres", "valkey": "valkey-server"}
+    before = {name: running.child(word) for name, word in victims.items()}
+    for process in before.values():
+        process.kill()
+    for name in victims:
+        said = f"{name} ended (signal SIGKILL); starting it again"
+        assert eventually(lambda said=said: said in running.printed()), said
+    found: list[str] = []
+
+    def all_is_well() -> bool:
+        done = running.manage("doctor", "--json")
+        found[:] = [finding["text"] for finding in json.loads(done.stdout) if finding["severity"] == "failure"]
+        return not found
+
+    assert eventually(all_is_well, 60), found
+    assert all(running.child(word).pid != before[name].pid for name, word in victims.items())
 
 
 def test_a_second_run_in_the_same_folder_is_refused(running: Running) -> None:
@@ -179,8 +188,3 @@ def once(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         timeout=START_SECONDS,
         check=False,
     )
-
-
-def is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
