@@ -1,0 +1,1 @@
+"""Real support dialogues, played by visitors and agents at once through the public API and sockets."""
