@@ -3,9 +3,9 @@ const SYSTEMS: Record<string, string> = { iP: 'iOS', Macintosh: 'macOS', CrOS: '
 
 /** What browser this is, in the terms the server keeps. Browsers name each other, so the peculiar names come first. */
 export function device(agent = navigator.userAgent, touch = navigator.maxTouchPoints): Record<string, string> {
-  const find = (pattern: RegExp) => pattern.exec(agent) || ['', '', ''];
-  const [, , browser, version] = [0, ...(/(Edg|OPR|OPT|SamsungBrowser|Firefox|FxiOS|CriOS)\w*\/([\d.]+)/.exec(agent) || find(/(Chrome|Version)\/([\d.]+)/))] as string[];
-  const found = find(/iP|Android|Windows|Macintosh|CrOS|Linux/)[0]!;
+  const find = (peculiar: RegExp, common: RegExp) => peculiar.exec(agent) || common.exec(agent) || ['', '', ''];
+  const [, browser, version] = find(/(Edg|OPR|OPT|SamsungBrowser|Firefox|FxiOS|CriOS)\w*\/([\d.]+)/, /(Chrome|Version)\/([\d.]+)/);
+  const found = find(/iP|Android|Windows|Macintosh|CrOS/, /Linux/)[0]!;
   // A tablet of Apple's says it is a computer, but computers of Apple's have no touch screen.
   const isPad = /iPad/.test(agent) || (found === 'Macintosh' && touch > 1);
   const os = isPad ? 'iOS' : SYSTEMS[found] || found;

@@ -142,7 +142,7 @@ function spanAt(text: string, at: number, depth: number, linked: boolean, endles
   for (const [mark, type] of MARKS) {
     if (!text.startsWith(mark, at) || endless.has(mark)) continue;
     const from = at + mark.length;
-    if (isSpace(text[from]) || (mark[0] === '_' && isWord(text[at - 1]))) continue;
+    if (isSpace(text[from]) || (mark[0] === '_' && isWord(text[at - 1])) || (mark.length < 2 && text[from] === mark)) continue;
     for (let end = text.indexOf(mark, from + 1), tries = 0; tries < 20; end = text.indexOf(mark, end + 1), tries++) {
       if (end < 0) {
         endless.add(mark);
@@ -150,10 +150,12 @@ function spanAt(text: string, at: number, depth: number, linked: boolean, endles
       }
       if (isSpace(text[end - 1])) continue;
       if (mark[0] === '_' && isWord(text[end + mark.length])) continue;
-      if (mark.length === 1 && text[end + 1] === mark) {
+      if (mark.length < 2 && text[end + 1] === mark) {
         end++;
         continue;
       }
+      // `***both***`: the inner mark closes first.
+      if (text[from] === mark[0] && text[end + 2] === mark[0]) end++;
       return [{ type, children: inline(text.slice(from, end), depth + 1, linked) }, end + mark.length];
     }
   }
@@ -202,7 +204,7 @@ function bare(word: string): Inline[] | undefined {
   if (!found) return undefined;
   let address = found[0];
   // The full stop that ends the sentence is not part of the address; a closing bracket is, if it was opened inside.
-  while (/[.,;:!?'"*_~\]]$/.test(address) || (address.endsWith(')') && !address.includes('('))) address = address.slice(0, -1);
+  while (/[.,;:!?'"*_~\]]$/.test(address) || (address.endsWith(')') && address.split(')').length > address.split('(').length)) address = address.slice(0, -1);
   const href = safeAddress(web ? address : 'mailto:' + address);
   if (!href) return undefined;
   const rest = word.slice(found.index + address.length);

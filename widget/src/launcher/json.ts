@@ -16,7 +16,7 @@ function shield(value: any): void {
 /** The data in a JSON text, or undefined when it isn't JSON. */
 export function decode(text: string | null): any {
   try {
-    return JSON.parse(text!);
+    return JSON.parse(text!) ?? undefined;
   } catch {
     return undefined;
   }

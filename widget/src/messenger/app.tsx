@@ -1,5 +1,5 @@
 import { Component, type ComponentChildren } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { report } from '../launcher/guard';
 import { Avatar, Avatars } from './avatar';
 import { Conversations } from './conversations';
@@ -39,6 +39,7 @@ export function App({ store, panel }: { store: Store; panel: HTMLElement }) {
   const tab = store.tab.value;
   const ThreadView = store.conversation.value;
   useEffect(() => trap(panel, () => store.engine.hide()), [panel]);
+  useFocus(panel, [tab, thread, store.queue.value]);
   panel.setAttribute('role', 'dialog');
   panel.setAttribute('aria-label', store.info.value?.workspace.name || store.t('messages'));
   panel.setAttribute('aria-modal', '' + (innerWidth < 480));
@@ -111,6 +112,17 @@ export function Header({ store, title, line, back, isOnline, face }: HeaderProps
 
 export function Close({ store }: { store: Store }) {
   return <button type="button" class="icon" aria-label={store.t('close')} onClick={() => store.engine.hide()}><Icon name="close" size={22} /></button>;
+}
+
+/** When what had the focus goes away with its screen, the panel takes it: Escape and Tab must go on working. */
+function useFocus(panel: HTMLElement, screen: unknown[]): void {
+  const isFirst = useRef(true);
+  useEffect(() => {
+    const root = panel.getRootNode() as ShadowRoot;
+    const isLost = !root.activeElement && [document.body, root.host, null].includes(document.activeElement as HTMLElement);
+    if (isLost && !isFirst.current) panel.focus({ preventScroll: true });
+    isFirst.current = false;
+  }, screen);
 }
 
 const FOCUSABLE = 'button:not([disabled]), textarea, a[href], input:not([hidden]), [tabindex="0"]';

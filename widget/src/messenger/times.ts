@@ -33,7 +33,7 @@ export function brief(language: string, at: string, yesterday: string, now = Dat
 
 /** A number of bytes in the unit people use for files. */
 export function bytes(language: string, size: number): string {
-  const unit = size < 1_000_000 ? 'kilobyte' : 'megabyte';
-  const value = size / (unit === 'kilobyte' ? 1000 : 1_000_000);
-  return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
+  const [unit, per] = size < 1000 ? ['byte', 1] : size < 1_000_000 ? ['kilobyte', 1000] : ['megabyte', 1_000_000];
+  const value = size / (per as number);
+  return new Intl.NumberFormat(language, { style: 'unit', unit: unit as string, maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);
 }

@@ -90,6 +90,8 @@ function connect(name: string): Promise<IDBDatabase> {
 }
 
 class Indexed implements Database {
+  private isClosed = false;
+
   constructor(
     private readonly name: string,
     private connection: IDBDatabase | undefined,
@@ -138,21 +140,19 @@ class Indexed implements Database {
   }
 
   close(): void {
+    this.isClosed = true;
     this.connection?.close();
-    this.connection = undefined;
   }
 
   /** One transaction; resolves when it is complete, which is when it survives. */
   private async run<T>(mode: IDBTransactionMode, work: (queue: IDBObjectStore, lanes: IDBObjectStore) => IDBRequest<T>): Promise<T> {
-    let transaction: IDBTransaction;
-    try {
-      transaction = this.connection!.transaction([QUEUE, LANES], mode);
-    } catch {
-      // Closed: by a log-out in another tab, or by the browser.
+    if (this.isClosed) throw new Error('closed');
+    if (!this.connection) {
+      // Taken away by a log-out in another tab, or by the browser.
       this.connection = await connect(this.name);
       this.watch();
-      transaction = this.connection.transaction([QUEUE, LANES], mode);
     }
+    const transaction = this.connection.transaction([QUEUE, LANES], mode);
     const request = work(transaction.objectStore(QUEUE), transaction.objectStore(LANES));
     return new Promise((resolve, reject) => {
       transaction.oncomplete = () => resolve(request.result);
@@ -161,7 +161,11 @@ class Indexed implements Database {
   }
 
   private watch(): void {
-    this.connection!.onversionchange = () => this.close();
+    const lose = () => {
+      this.connection?.close();
+      this.connection = undefined;
+    };
+    this.connection!.onversionchange = this.connection!.onclose = lose;
   }
 }
 

@@ -228,6 +228,7 @@ export class Outbox {
     lane.busy = true;
     const finish = (delay?: number) => {
       lane.busy = false;
+      if (this.closed) return;
       if (delay !== undefined) lane.timer = setTimeout(() => this.run(name), delay) as unknown as number;
       else if (lane.again) {
         lane.again = false;
@@ -235,7 +236,7 @@ export class Outbox {
       }
     };
     this.locked(name, () => this.empty(name, lane)).then(finish, (error) => {
-      report(error);
+      if (!this.closed) report(error);
       finish(backoff(lane.attempt++));
     });
   }
