@@ -12,3 +12,5 @@ class ProjectConfig(AppConfig):
     def ready(self) -> None:
         # Whoever owes an effect nudges through the app's own Celery, not through a default one.
         import_module("opencom_project.celery")
+        # It fills the sign-in page's slot.
+        import_module("opencom_project.demo.sign_in")

@@ -16,7 +16,7 @@ from tests.pages.browsing import page
 
 pytestmark = pytest.mark.django_db
 
-STATIC = Path(settings.BASE_DIR if hasattr(settings, "BASE_DIR") else settings.ROOT) / "static"
+STATIC = Path(settings.STATICFILES_DIRS[0])
 FIRST_VIEW_BYTES = 150_000
 MODULE_LINES = 185
 PATHS = [
