@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -24,6 +25,19 @@ SECONDS = 5.0
 """How long a test waits for a frame that must come."""
 
 
+class Server(uvicorn.Server):
+    """Uvicorn, that ends when it is told and not at the next tick."""
+
+    async def main_loop(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.ended = asyncio.Event()
+        await self.ended.wait()
+
+    def end(self) -> None:
+        self.force_exit = True
+        self.loop.call_soon_threadsafe(self.ended.set)
+
+
 class LiveThread:
     """The same application and protocol that production runs, on a free port, beside the test."""
 
@@ -35,9 +49,9 @@ class LiveThread:
             lifespan="off",
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=2,
+            log_level="warning",
         )
-        self.server = uvicorn.Server(config)
+        self.server = Server(config)
         self.thread = threading.Thread(target=self.server.run, name="live", daemon=True)
         self.open: list[LiveSocket] = []
 
@@ -51,7 +65,7 @@ class LiveThread:
     def __exit__(self, *_: object) -> None:
         for socket in self.open:
             socket.close()
-        self.server.should_exit = True
+        self.server.end()
         self.thread.join(10)
         assert not self.thread.is_alive()
 
@@ -66,11 +80,11 @@ class LiveThread:
     @property
     def hub(self) -> hub.Hub:
         """The hub of the thread's event loop."""
-        return next(iter(hub._hubs.values()))
+        return next(found for loop, found in hub._hubs.items() if loop is self.server.loop)
 
-    def connect(self, origin: str | None = None, path: str = "", **headers: str) -> LiveSocket:
-        """Open a socket that hasn't said anything yet."""
-        socket = LiveSocket(self.url + path, origin, headers)
+    def connect(self, origin: str | None = None, path: str = "", max_queue: int | None = None) -> LiveSocket:
+        """Open a socket that hasn't said anything yet; with ``max_queue`` it stops reading when so many frames wait."""
+        socket = LiveSocket(self.url + path, origin, max_queue=max_queue)
         self.open.append(socket)
         return socket
 
@@ -82,7 +96,9 @@ class LiveThread:
 class LiveSocket:
     """One client's socket."""
 
-    def __init__(self, url: str, origin: str | None, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, url: str, origin: str | None, headers: dict[str, str] | None = None, max_queue: int | None = None
+    ) -> None:
         opened = connect(
             url,
             origin=Origin(origin) if origin is not None else None,
@@ -90,6 +106,8 @@ class LiveSocket:
             compression=None,
             proxy=None,
             max_size=2**24,
+            max_queue=max_queue,
+            close_timeout=1,
         )
         self._open = ExitStack()
         self.connection: ClientConnection = self._open.enter_context(opened)

@@ -23,6 +23,8 @@ logger = logging.getLogger(__name__)
 
 CATCH_UP_MOST = 500
 """Behind by more than this, a client gets a resync and the newest page: reading it all would be slower for everyone."""
+NUMBER_DIGITS = 18
+"""The longest number a log can reach; nobody makes us convert more."""
 RETRY_SECONDS = 0.5
 RETRY_SECONDS_MOST = 5.0
 
@@ -155,20 +157,23 @@ class Feed:
             await self._admit_to_log(self.query)
             return
         batch = list(self.waiting)
-        if self._body is None or self._dirty or not self.members:
-            self._dirty = False
-            self._changed.clear()
-            self._body = await self._read(self._snapshot)
-            self._version = live.digest(self._body)
+        body, version = self._body, self._version
+        if body is None or self._dirty or not self.members:
+            alone = not self.members
+            if alone:
+                self._dirty = False
+                self._changed.clear()
+            body = await self._read(self._snapshot)
+            version = live.digest(body)
             self._ran_at = time.monotonic()
+            # Kept is only what every member holds: those who were here before still wait for what has changed.
+            self._body, self._version = (body, version) if alone else (None, self._version)
         for subscription in batch:
             if subscription not in self.waiting:
                 continue
-            same = subscription.since == self._version
+            same = subscription.since == version
             subscription.socket.send(
-                frames.delta(subscription.id, self._version, ())
-                if same
-                else frames.snapshot(subscription.id, self._version, self._body)
+                frames.delta(subscription.id, version, ()) if same else frames.snapshot(subscription.id, version, body)
             )
             self._let_in(subscription, 0)
 
@@ -220,7 +225,8 @@ class Feed:
     def _since(self, subscription: Subscription) -> int | None:
         """Return the number a client resumes from, or None where it has none, or one of another epoch."""
         epoch, _, number = (subscription.since or "").partition(".")
-        return int(number) if epoch == live.epoch() and number.isdecimal() else None
+        known = epoch == live.epoch() and number.isascii() and number.isdecimal() and len(number) <= NUMBER_DIGITS
+        return int(number) if known else None
 
     def _note(self, head: int) -> None:
         self.head = max(self.head, head)

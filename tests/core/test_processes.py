@@ -6,7 +6,6 @@ import sys
 import uuid
 from pathlib import Path
 
-
 from apps.workspaces.models import Workspace
 from tests import factories
 from tests.callers import Booted, SignedIn
