@@ -2,14 +2,8 @@ import { Blob } from 'node:buffer';
 import { beforeEach } from 'vitest';
 import { SHARED } from '../src/shared';
 
-// jsdom has no constructable style sheets, no media queries and no adoption; what they look like is for a browser to show.
-class Sheet {
-  text = '';
-  replaceSync(text: string): void {
-    this.text = text;
-  }
-}
-Object.assign(globalThis, { CSSStyleSheet: Sheet, matchMedia: () => ({ matches: false, addEventListener() {}, removeEventListener() {} }) });
+// jsdom has no media queries.
+Object.assign(globalThis, { matchMedia: () => ({ matches: false, addEventListener() {}, removeEventListener() {} }) });
 
 // jsdom's files cannot be copied into a database; Node's can, but jsdom's forms do not take them.
 class Form {

@@ -1,6 +1,6 @@
 import type { Engine } from '../engine/index';
 import type { Launcher } from '../launcher/index';
-import { report } from '../launcher/guard';
+import { guard, report } from '../launcher/guard';
 import { isOn, readSettings, type Settings } from '../launcher/settings';
 import type { Call } from '../shared';
 import { Visit } from './visit';
@@ -60,7 +60,7 @@ export class Widget {
 
   private dress(): void {
     const { visit, launcher } = this;
-    if (visit.refused) launcher.button?.host.remove();
+    if (visit.refused) launcher.button?.remove();
     else launcher.appear(visit.info?.messenger, visit.settings);
   }
 
@@ -90,6 +90,6 @@ export class Widget {
   }
 
   private flush(): void {
-    this.engine!.then((engine) => this.waiting.splice(0).forEach((call) => engine.take(call)), () => {});
+    this.engine!.then((engine) => this.waiting.splice(0).forEach(guard((call: Call) => engine.take(call))), () => {});
   }
 }

@@ -1,4 +1,5 @@
 import { backoff } from '../boot/backoff';
+import { guard } from '../launcher/guard';
 import { decode, encode } from '../launcher/json';
 
 /** What a subscriber does with what the server pushes. */
@@ -97,13 +98,10 @@ export class Live {
     const token = this.connection.token()!;
     // A proxy may hold the handshake for ever; so may a page that is asleep.
     this.judge();
-    socket.addEventListener('open', () => this.send({ type: 'hello', token }));
-    socket.addEventListener('message', (event) => {
-      if (socket === this.socket) this.receive(decode(event.data as string));
-    });
-    socket.addEventListener('close', (event) => {
-      if (socket === this.socket) this.lost(event.code, token);
-    });
+    const ours = <E>(work: (event: E) => void) => guard((event: E) => socket === this.socket && work(event));
+    socket.addEventListener('open', ours(() => this.send({ type: 'hello', token })));
+    socket.addEventListener('message', ours<MessageEvent>((event) => this.receive(decode(event.data))));
+    socket.addEventListener('close', ours<CloseEvent>((event) => this.lost(event.code, token)));
   }
 
   /** Hang up, keeping the subscriptions and their cursors. */

@@ -29,6 +29,7 @@ export class Button {
   readonly box = document.createElement('div');
   readonly button = document.createElement('button');
   isOpen = false;
+  private isGone = false;
   private readonly badge = document.createElement('span');
   private readonly path = document.createElementNS(SVG, 'path');
   private readonly icon = document.createElementNS(SVG, 'svg');
@@ -58,7 +59,12 @@ export class Button {
 
   /** Beside <body>, which single-page navigations replace. */
   place(): void {
-    if (this.host.parentNode !== document.documentElement) document.documentElement.appendChild(this.host);
+    if (!this.isGone && this.host.parentNode !== document.documentElement) document.documentElement.appendChild(this.host);
+  }
+
+  remove(): void {
+    this.isGone = true;
+    this.host.remove();
   }
 
   /** Show a look, with what the page's own settings override. */

@@ -52,7 +52,7 @@ class Launcher {
 
   end(): void {
     void this.loading?.then((widget) => widget.end());
-    this.button?.host.remove();
+    this.button?.remove();
   }
 }
 
