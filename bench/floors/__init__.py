@@ -1,0 +1,1 @@
+"""Floors: the barest program that does each job, with the same database and the same Redis."""

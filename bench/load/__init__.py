@@ -1,0 +1,1 @@
+"""Load generators: processes of their own that behave as visitors, agents and their browsers do."""

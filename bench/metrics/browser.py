@@ -1,0 +1,99 @@
+"""What only a browser can tell: when the agent sees the message, and what the messenger does to a customer's page."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from urllib.parse import quote
+
+from bench.remote import ROOT, Remote
+from bench.rounds import Comparison, Sample, percentile
+from bench.rows import Goal, Row, compared, missing, single
+from bench.stage import Stage
+
+PAUSE = 0.11
+"""A conversation takes ten messages a second."""
+MANIFEST = ROOT / "widget" / "dist" / "manifest.json"
+EMPTY_TAG = "<script async src='/empty.js'></script>"
+LANGUAGES = ("de", "es")
+
+
+def has_browser() -> bool:
+    """Tell whether Playwright is installed; whether it finds a browser shows when it starts."""
+    return importlib.util.find_spec("playwright") is not None
+
+
+def dom(stage: Stage) -> Iterator[Row]:
+    """Yield the time from a visitor's POST until the message is in the agent's page."""
+    metric = "visitor POST → agent's DOM, durable, p50"
+    if not has_browser():
+        yield missing(metric, "ms", "Playwright isn't installed")
+        return
+    plan = stage.plan
+    people = stage.people(plan.rounds * (plan.dom_sends // 8 + 1))
+    visitor = people[0]
+    [cookie] = stage.backstage.ask("cookies", workspace=stage.workspace, count=1)
+    with stage.durable_floor() as floor, Remote("bench.load.browser") as browser:
+        browser.ask("open_dashboard", port=stage.product.port, cookie=cookie, conversation=visitor["conversation"])
+        browser.ask("open_floor", port=floor.port)
+        comparison = Comparison()
+        samples = {"ours": [], "floor": []}
+        for _ in range(plan.rounds):
+            for side, values in samples.items():
+                values.append(browser.ask("send", side=side, visitor=visitor, count=plan.dom_sends, pause=PAUSE))
+        browser.ask("close")
+    for ours, bare in zip(samples["ours"], samples["floor"], strict=True):
+        comparison.add(Sample(percentile(ours, 0.5)), Sample(percentile(bare, 0.5)))
+    yield compared(metric, "ms", comparison, Goal(ratio_most=1.5), "in headless Chromium")
+
+
+def widget(stage: Stage) -> Iterator[Row]:
+    """Yield the messenger's bytes, and what it costs a customer's page before anybody opens it."""
+    yield from _bytes()
+    if not has_browser():
+        yield missing("messenger: main thread at 4× throttle", "ms", "Playwright isn't installed")
+        return
+    tag = f"<script async src='{stage.origin}/widget/opencom.js' data-opencom-workspace='{stage.workspace}'></script>"
+    main_thread, shift, requests = Comparison(), 0.0, 0
+    with Remote("bench.load.browser") as browser:
+        for script in (tag, EMPTY_TAG):
+            browser.ask("visit", script=quote(script))
+        for _ in range(stage.plan.page_loads):
+            ours, empty = (browser.ask("visit", script=quote(script)) for script in (tag, EMPTY_TAG))
+            main_thread.add(Sample(ours["main_thread"] - empty["main_thread"]), Sample(empty["main_thread"]))
+            shift = max(shift, ours["shift"])
+            requests = max(requests, int(ours["requests"]))
+        browser.ask("close")
+    note = "4× throttle, what it adds until quiet; the floor is the page with an empty script"
+    yield compared("messenger: main thread", "ms", main_thread, Goal(most=33), note)
+    yield single(
+        "messenger: requests before it is opened",
+        "requests",
+        requests,
+        Goal(most=3),
+        note="boot included, preflights not",
+    )
+    yield single("messenger: layout shift", "CLS", shift, Goal(most=0))
+
+
+def _bytes() -> Iterator[Row]:
+    if not MANIFEST.exists():
+        yield missing("messenger: bytes", "bytes gz", "it isn't built: bin/widget")
+        return
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    entries, files = manifest["entries"], manifest["files"]
+    loader = files[entries["loader"]]["gzip"]
+    launcher = files[entries["launcher"]]["gzip"]
+    everything = sum(
+        file["gzip"] for name, file in files.items() if name not in {entries[language] for language in LANGUAGES}
+    )
+    yield single("messenger: loader", "bytes gz", loader, Goal(most=3000))
+    yield single(
+        "messenger: until its button can be used",
+        "bytes gz",
+        loader + launcher,
+        Goal(most=15_000),
+        note="loader and launcher",
+    )
+    yield single("messenger: everything", "bytes gz", everything, Goal(most=45_000), note="with one language of three")
