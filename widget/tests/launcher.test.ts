@@ -186,7 +186,7 @@ describe('the public API', () => {
     const before = boots()[0];
     call('logout');
     await until(() => boots().length === 2);
-    expect(server.seen.some((each) => each.method === 'DELETE' && each.path === '/widget/session')).toBe(true);
+    await until(() => server.seen.some((each) => each.method === 'DELETE' && each.path === '/widget/session' && each.token === 'wst_1'));
     const after = boots()[1];
     expect(after.session_id).not.toBe(before.session_id);
     expect(after).not.toHaveProperty('email');
