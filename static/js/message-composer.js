@@ -19,6 +19,8 @@ class MessageComposer extends HTMLElement {
     this.field.addEventListener("input", () => this.typed());
     this.field.addEventListener("blur", () => this.stopTyping());
     this.field.addEventListener("paste", (event) => this.take(event.clipboardData.files, event));
+    // The button that had the focus is gone; what is typed next is meant for the message.
+    this.addEventListener("upload-removed", () => this.focusField());
     this.addEventListener("dragover", (event) => this.dragged(event, true));
     this.addEventListener("dragleave", (event) => this.dragged(event, false));
     this.addEventListener("drop", (event) => this.dragged(event, false) || this.take(event.dataTransfer.files, event));

@@ -98,6 +98,7 @@ export class Uploads {
       this.#files.delete(chip);
       chip.remove();
       this.changed();
+      this.place.dispatchEvent(new Event("upload-removed", { bubbles: true }));
     });
     this.place.append(chip);
     return chip;
