@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.workspaces.demo import demo_workspace
 from apps.workspaces.models import User, Workspace
-from opencom_project.demo import workspace
+from opencom_project.demo import replay, workspace
 from opencom_project.demo.bulk import fill
 from opencom_project.demo.cast import PASSWORD, TEAM
 
@@ -31,11 +31,7 @@ class Command(BaseCommand):
         what.add_argument(
             "--replay", type=Path, metavar="FILE", help="play the dialogues of a JSON file by real clients"
         )
-        parser.add_argument("--limit", type=int, metavar="N", help="replay this many dialogues")
-        parser.add_argument("--clients", type=int, default=24, metavar="N", help="replay this many at once")
-        parser.add_argument("--web", metavar="URL", help="replay through this installation, not one of its own")
-        parser.add_argument("--live", metavar="URL", help="its live address, where it isn't the one it names itself")
-        parser.add_argument("--history", type=Path, metavar="FILE", help="keep what every client did and saw")
+        replay.arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["print_sign_in"]:
@@ -43,7 +39,16 @@ class Command(BaseCommand):
         elif options["fill"] is not None:
             self._fill(options["fill"])
         elif options["replay"] is not None:
-            sys.exit(self._replay(options))
+            sys.exit(
+                replay.replay(
+                    options["replay"],
+                    limit=options["limit"],
+                    clients=options["clients"],
+                    web=options["web"],
+                    live=options["live"],
+                    history=options["history"],
+                )
+            )
         elif not (options["if_empty"] and Workspace.objects.exists()):
             self._make()
 
@@ -69,16 +74,3 @@ class Command(BaseCommand):
         for done in fill(filled, conversations):
             self.stdout.write(f"{done:>9} conversations", ending="\r" if sys.stdout.isatty() else "\n")
             self.stdout.flush()
-
-    def _replay(self, options: dict[str, Any]) -> int:
-        from opencom_project.demo import replay
-
-        return replay.main(
-            options["replay"],
-            limit=options["limit"],
-            clients=options["clients"],
-            web=options["web"],
-            live=options["live"],
-            history=options["history"],
-            say=self.stdout.write,
-        )
