@@ -140,6 +140,10 @@ class _Sends:
         """Return which conversation a message went to: as it was sent, or, for a first one, as it was answered."""
         return str(self.invoked[cid]["conv"] or self.answered.get(cid, {}).get("conv", ""))
 
+    def acknowledged_at(self, cid: str) -> float:
+        """Return when a message was acknowledged first; never is infinitely late."""
+        return float(self.answered[cid]["t"]) if cid in self.answered else INFINITY
+
 
 def _logs(sends: _Sends, final: Final) -> Iterator[Anomaly]:
     """Every log is 1..n, nothing in it came from nowhere, and nothing is in it twice."""
@@ -212,8 +216,11 @@ def _real_time(sends: _Sends, final: Final) -> Iterator[Anomaly]:
     for key, log in final.items():
         if key.log != "all" and LogKey(key.conv, "all") in final:
             continue
-        spans = [(sends.invoked[e.cid]["t"], sends.answered.get(e.cid, {}).get("t", INFINITY), e.seq, e.cid) for e in log
-                 if e.cid in sends.invoked]  # fmt: skip
+        spans = [
+            (sends.invoked[entry.cid]["t"], sends.acknowledged_at(entry.cid), entry.seq, entry.cid)
+            for entry in log
+            if entry.cid in sends.invoked and sends.conversation(entry.cid) == key.conv
+        ]
         acknowledged = sorted((answered, seq, cid) for _, answered, seq, cid in spans if answered != INFINITY)
         highest, by, taken = 0, "", 0
         for invoked, _, seq, cid in sorted(spans):
@@ -249,7 +256,11 @@ class _Sights:
     def _index_acknowledged(self) -> None:
         """Note for each log how high it was known to be at each moment: whoever asks later must be shown that much."""
         for key, log in self.final.items():
-            known = ((self.sends.answered[e.cid]["t"], e.seq) for e in log.values() if e.cid in self.sends.answered)
+            known = [
+                (self.sends.answered[entry.cid]["t"], entry.seq)
+                for entry in log.values()
+                if entry.cid in self.sends.answered and self.sends.conversation(entry.cid) == key.conv
+            ]
             highest = 0
             for at, seq in sorted(known):
                 if seq > highest:
