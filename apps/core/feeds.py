@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import DataError
 from django.db import Error as DatabaseError
 
 from apps.core import access, frames, live
@@ -120,13 +121,16 @@ class Feed:
                 try:
                     await (self._admit() if self.waiting else self._refresh())
                     pause = RETRY_SECONDS
+                except DataError:
+                    raise
                 except DatabaseError as error:
                     logger.warning("live query %s can't be read: %s", self.query.name, type(error).__name__)
                     self._dirty = True
                     self._changed.add("")
                     await asyncio.sleep(pause * random.uniform(0.5, 1))
                     pause = min(pause * 2, RETRY_SECONDS_MOST)
-        except (NotVisible, PermissionDenied):
+        except (NotVisible, PermissionDenied, DataError):
+            # Arguments that the database can't even compare name nothing that exists.
             self._refuse()
         finally:
             self._runner = None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -73,7 +74,7 @@ async def _poll(scope: Scope) -> tuple[int, bytes]:
         query, params = live.find(
             identity.actor, asked.get("query", ""), msgspec.json.decode(asked.get("params", "{}"))
         )
-        wait = min(float(asked.get("wait", WAIT_SECONDS_MOST)), WAIT_SECONDS_MOST)
+        wait = _wait(asked.get("wait", ""))
     except (PermissionDenied, UnknownQuery):
         return _error(403, "forbidden", "You may not read this.")
     except (BadParams, msgspec.DecodeError, ValueError) as error:
@@ -98,6 +99,14 @@ async def _poll(scope: Scope) -> tuple[int, bytes]:
     return (404 if frame.text.startswith(b'{"type":"error"') else 200), frame.text
 
 
+def _wait(asked: str) -> float:
+    """Return for how many seconds to wait. Raises ValueError for what isn't a number of seconds."""
+    seconds = float(asked or WAIT_SECONDS_MOST)
+    if not seconds >= 0:  # also true of NaN
+        raise ValueError("wait is a number of seconds.")
+    return min(seconds, WAIT_SECONDS_MOST)
+
+
 def _identify(token: str, origin: str | None) -> Identity | None:
     live.epoch()
     identities: list[Identity] = ask("live.token", token, origin)
@@ -117,7 +126,7 @@ def _cors(scope: Scope) -> list[tuple[bytes, bytes]]:
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, bytes]:
-    return status, live.encode({"error": {"code": code, "message": message}})
+    return status, live.encode({"error": {"code": code, "message": message, "request_id": uuid.uuid4().hex[:16]}})
 
 
 async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:

@@ -121,13 +121,13 @@ def test_a_move_found_twice_carries_the_same_row_id() -> None:
 
 def test_what_is_rolled_back_is_never_told(heard: Callable[[], list[Any]]) -> None:
     fence = streams.look(None).fence
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        streams.record([Move("undone")])
-        raise ZeroDivisionError
     with transaction.atomic():
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        streams.record([Move("undone")])
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        with transaction.atomic():
             streams.record([Move("undone too")])
-            raise ZeroDivisionError
+            transaction.set_rollback(True)
         streams.record([Move("done")])
     assert topics(streams.look(fence)) == ["done"]
     assert [move[1] for rumour in heard() for move in rumour["moved"]] == ["done"]
