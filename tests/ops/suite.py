@@ -47,7 +47,7 @@ VITEST_REPORTS = ("--reporter=default", "--reporter=junit", "--outputFile={repor
 ASYNC_UNSAFE = {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
 PARTS = (
     Part("unit", "tests", options=("--ignore=tests/ops", "--ignore=tests/e2e", "--ignore=tests/chaos")),
-    Part("ops", "tests/ops"),
+    Part("ops", "tests/ops", needs_widget=True),
     Part("widget", "widget", (*NPM, "test", "--", *VITEST_REPORTS), needs_widget=True),
     Part("budgets", "widget", (*NPM, "run", "size"), needs_widget=True),
     Part("e2e", "tests/e2e", environment=ASYNC_UNSAFE, needs_widget=True),

@@ -162,29 +162,31 @@ def test_a_port_in_use_is_named_with_one_that_may_be_free(running: Running, stat
 
 def test_once_lets_a_message_go_both_ways_beside_another_run(running: Running, state_dir: Path) -> None:
     port, _ = two_free_ports()
-    environment = environment_for(state_dir, port)
-    first = once(environment)
-    assert first.returncode == 0, first.stdout + first.stderr
-    for step in ("the visitor's message is stored", "the agent sees it", "the visitor sees it"):
-        assert re.search(rf"{step} +\d+ ms", first.stdout), first.stdout
-    assert using(state_dir) == []
-    # Again with what the first run left, but now clients are sent to a place where no live process listens.
-    second = once(environment | {"LIVE_URL": "http://127.0.0.1:9"})
-    assert second.returncode != 0
-    assert "made a new database folder" not in second.stdout
-    assert re.search(r"the agent signs in +\d+ ms", second.stdout), "the first run's people are still there"
-    assert "The socket ws://127.0.0.1:9/ws/ could not be opened" in second.stdout
-    assert using(state_dir) == []
-    assert running.process.poll() is None
-
-
-def once(environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    first = subprocess.run(
         [*UP, "--once"],
         cwd=ROOT,
-        env=environment,
+        env=environment_for(state_dir, port),
         text=True,
         capture_output=True,
         timeout=START_SECONDS,
         check=False,
     )
+    assert first.returncode == 0, first.stdout + first.stderr
+    for step in ("the visitor's message is stored", "the agent sees it", "the visitor sees it"):
+        assert re.search(rf"{step} +\d+ ms", first.stdout), first.stdout
+    assert using(state_dir) == []
+    assert running.process.poll() is None
+
+
+def test_a_message_that_does_not_get_through_is_told_with_the_step_and_a_status(running: Running) -> None:
+    web = f"http://127.0.0.1:{running.environment['PORT']}"
+    wrong = subprocess.run(
+        [sys.executable, "-m", "opencom_project.first_message", web],
+        cwd=ROOT,
+        input="nobody@example.test password: wrong",
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert wrong.returncode == 1
+    assert "POST /api/v1/session was answered with 40" in wrong.stdout
