@@ -41,16 +41,17 @@ const pinned = {
     walk(program, null, (node, parent) => {
       if (node.type === 'CallExpression' && node.callee.type === 'MemberExpression' && !node.callee.computed) {
         const { object, property } = node.callee;
-        const name = property.name;
-        if (!METHOD_NAMES.has(name)) return;
-        if (object.type === 'Super') return;
-        if (node.optional || node.callee.optional || object.type === 'ChainExpression') return;
-        if (parent.type === 'ChainExpression' || insideChain(object)) return;
-        wanted.add('$' + name);
-        edits.push([object.start, object.start, `$${name}(`]);
-        // Up to the opening bracket of the arguments, which may follow a comment or a line break.
-        const open = code.indexOf('(', property.end);
-        edits.push([object.end, open + 1, node.arguments.length ? ',' : '']);
+        const open = code.indexOf('(', property.end) + 1;
+        if (/^(apply|call)$/.test(property.name) && METHOD_NAMES.has(object.property?.name) && !object.computed) {
+          wanted.add('$' + object.property.name);
+          edits.push([object.start, open, `$${object.property.name}(`]);
+          if (property.name === 'apply') edits.push([node.arguments[1].start, node.arguments[1].start, '...']);
+        } else if (METHOD_NAMES.has(property.name) && object.type !== 'Super') {
+          if (node.optional || hasOptional(node.callee)) throw new Error(`an optional call of ${property.name} can't be pinned: ${code.slice(node.start, node.end)}`);
+          wanted.add('$' + property.name);
+          edits.push([object.start, object.start, `$${property.name}(`]);
+          edits.push([object.end, open, node.arguments.length ? ',' : '']);
+        }
       } else if (node.type === 'Identifier' && GLOBAL_NAMES.has(node.name) && isReference(node, parent)) wanted.add(node.name);
     });
     if (!wanted.size) return null;
@@ -67,7 +68,7 @@ const pinned = {
   },
 };
 
-function insideChain(node) {
+function hasOptional(node) {
   for (let each = node; each && /^(Member|Call)Expression$/.test(each.type); each = each.object || each.callee) if (each.optional) return true;
   return false;
 }

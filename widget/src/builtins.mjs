@@ -15,5 +15,6 @@ export const METHODS = {
 
 /** Members of `window`. */
 export const GLOBALS = [
-  'cancelAnimationFrame', 'clearInterval', 'clearTimeout', 'fetch', 'requestAnimationFrame', 'setInterval', 'setTimeout', 'Promise', 'WebSocket',
+  'addEventListener', 'cancelAnimationFrame', 'clearInterval', 'clearTimeout', 'fetch', 'removeEventListener', 'requestAnimationFrame', 'setInterval', 'setTimeout', 'Promise',
+  'WebSocket',
 ];

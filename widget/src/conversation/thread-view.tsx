@@ -29,7 +29,6 @@ export function ThreadView({ store, thread }: { store: Store; thread: Thread }) 
   const last = thread.last.value;
   const dropping = useDrop(store, thread, list);
   const partner = [...messages].reverse().find((each) => each.author.kind === 'member' || each.author.kind === 'bot')?.author;
-  const isOnline = !!store.info.value?.team.some((each) => each.online);
 
   // Stay at the end while the reader is there; otherwise keep what they read where it is.
   useLayoutEffect(() => {
@@ -69,7 +68,7 @@ export function ThreadView({ store, thread }: { store: Store; thread: Thread }) 
         store={store}
         title={partner?.name || store.info.value?.workspace.name || t('messages')}
         line={store.availability.value}
-        isOnline={isOnline}
+        isOnline={store.isTeamOnline.value}
         face={store.info.value?.messenger.show_avatars ? partner : undefined}
         back={leave}
       />
@@ -158,7 +157,7 @@ function Welcome({ store }: { store: Store }) {
 
 function Typing({ store, names }: { store: Store; names: string[] }) {
   const label = names.length > 1 ? store.t('typingMany') : store.t('typing', { name: names[0] || store.t('team') });
-  const face = store.info.value?.team.find((each) => each.name === names[0]);
+  const face = store.team.value.find((each) => each.name === names[0]);
   return (
     <div class="typing" role="status" aria-label={label} title={label}>
       {store.info.value?.messenger.show_avatars && <Avatar store={store} name={names[0] || ''} url={face?.avatar_url} size={28} />}

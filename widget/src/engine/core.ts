@@ -145,7 +145,8 @@ export class Core {
     window.addEventListener('storage', (event) => {
       if (event.key === this.visit.storage.prefix + 'session' && storedSession(this.visit.storage)?.id !== this.visit.session.id) this.emit('replaced');
     }, until);
-    (window as any).navigation?.addEventListener?.('navigatesuccess', () => this.tellPage(), until);
+    const { navigation } = window as any;
+    if (navigation) navigation.addEventListener('navigatesuccess', () => this.tellPage(), until);
   }
 
   private tellPage(always?: boolean): void {

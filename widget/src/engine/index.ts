@@ -193,6 +193,7 @@ export class Engine {
     const forgotten = this.box?.then((box) => box.close(), () => {}) || Promise.resolve();
     visit.forget();
     visit.storage.set(LOOK, '');
+    sweep(visit);
     this.restart({ ...visit.settings, ...NOBODY, ...next });
     return forgotten.then(() => core.leave());
   }

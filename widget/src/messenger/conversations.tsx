@@ -37,11 +37,13 @@ export function ConversationRow({ store, row, from }: { store: Store; row: Row; 
   const language = store.language.value;
   const { last_message: last, unread } = row;
   const isOwn = last.author_kind === 'visitor';
-  const faces = store.info.value?.messenger.show_avatars;
+  const [first] = store.team.value;
+  // One's own last word does not change whom one is talking to.
+  const face = isOwn ? { name: first?.name, url: first?.avatar_url } : { name: last.author_name, url: last.avatar_url };
   return (
     <li>
       <button type="button" class={'row' + (unread ? ' new' : '')} onClick={() => store.go({ tab: from, thread: row.id })}>
-        <Avatar store={store} name={isOwn ? store.info.value?.team[0]?.name || t('team') : last.author_name || t('team')} url={faces ? (isOwn ? store.info.value?.team[0]?.avatar_url : last.avatar_url) : null} size={40} />
+        <Avatar store={store} name={face.name || t('team')} url={face.url} size={40} />
         <span class="titles">
           <span class="said" dir="auto">{isOwn ? `${t('you')}: ` : ''}{last.preview || t('attachment')}</span>
           <span class="muted">

@@ -7,7 +7,7 @@ import type { Store } from './store';
 export function Preview({ store, last, open, dismiss }: { store: Store; last: LastUnread; open: () => void; dismiss: () => void }) {
   const { t } = store;
   const name = last.author_name || t('team');
-  const mate = store.info.value?.team.find((each) => each.name === last.author_name);
+  const mate = store.team.value.find((each) => each.name === last.author_name);
   return (
     <div class="peek" role="status">
       <button type="button" class="row" onClick={open}>

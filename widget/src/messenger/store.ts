@@ -72,10 +72,12 @@ export class Store {
     ];
   }
 
+  /** Who answers, who is there first. */
+  readonly team = computed(() => this.info.value?.team || []);
+  readonly isTeamOnline = computed(() => this.team.value.some((each) => each.online));
   /** When an answer may be expected, in the workspace's words or ours. */
   readonly availability = computed(() => {
-    const info = this.info.value;
-    return info?.expected_reply || this.t(info?.team.some((each) => each.online) ? 'teamOnline' : 'teamAway');
+    return this.info.value?.expected_reply || this.t(this.isTeamOnline.value ? 'teamOnline' : 'teamAway');
   });
 
   get t() {
