@@ -51,7 +51,7 @@ class _Connection:
 class Caller:
     """One client's way to the REST API, with its cookies and headers.
 
-    ``answers`` counts what came back: statuses, and ``silence``.
+    ``answers`` counts what came back: statuses, and silence by its reason.
     """
 
     web: str
@@ -68,7 +68,7 @@ class Caller:
             async with asyncio.timeout(self.seconds):
                 reply = await self._exchange(method, path, body)
         except (OSError, TimeoutError, EOFError, ValueError) as error:
-            self.answers["silence"] += 1
+            self.answers[f"silence ({type(error).__name__})"] += 1
             raise Unanswered(f"{method} {path}: {type(error).__name__} {error}") from None
         self.answers[str(reply.status)] += 1
         return reply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ from opencom_project.demo.history import History
 from opencom_project.demo.live_client import LogView
 
 TURN_SECONDS = 60.0
+CLIENTS_A_DESK = 2
+"""A socket takes six frames a second: so many conversations at once can be opened and left through one."""
 NAMED = re.compile(r"Dialogue (\d+)")
 
 
@@ -28,8 +31,6 @@ class Desk:
     """A member's dashboard: takes the conversations that are its turn, looks into some of the others'."""
 
     client: MemberClient
-    number: int
-    desks: int
     found: dict[int, asyncio.Future[str]] = field(default_factory=dict)
 
     async def open(self) -> None:
@@ -177,11 +178,12 @@ async def play_all(
     clients: int,
     progress: Callable[[int], None],
 ) -> Run:
-    """Play the dialogues, so many at once, with one desk for each account (e-mail and password)."""
+    """Play the dialogues, so many at once, at desks of these accounts (e-mail and password): people with several tabs open."""
     history = History()
+    people = itertools.islice(itertools.cycle(enumerate(accounts)), max(len(accounts), clients // CLIENTS_A_DESK))
     desks = [
-        Desk(MemberClient(f"member-{number}", place, history, email=email, password=password), number, len(accounts))
-        for number, (email, password) in enumerate(accounts)
+        Desk(MemberClient(f"member-{number}-{desk}", place, history, email=email, password=password))
+        for desk, (number, (email, password)) in enumerate(people)
     ]
     for desk in desks:
         await desk.open()

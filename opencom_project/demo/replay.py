@@ -16,10 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from opencom_project import processes
+from opencom_project.demo.caller import Caller, Refused, Unanswered
 from opencom_project.demo.cast import PASSWORD, TEAM
 from opencom_project.demo.checker import Verdict
 from opencom_project.demo.clients import Place
-from opencom_project.demo.dialogues import UnknownForm, load
+from opencom_project.demo.dialogues import Dialogue, UnknownForm, load
 from opencom_project.demo.players import Run, play_all
 from opencom_project.embedded.account import service_account
 from opencom_project.embedded.postgres import Postgres
@@ -30,6 +31,7 @@ from opencom_project.embedded.up import answers
 from opencom_project.embedded.valkey import Valkey
 
 SHOWN_ANOMALIES = 20
+PROBE_SECONDS = 5.0
 COMPLAINTS = ("holes", "missed", "deaf", "closed 4008", "closed 4400", "closed 4403", "closed 4429")
 """What a client counts that must not happen where nobody breaks anything."""
 
@@ -57,13 +59,26 @@ def replay(
     started = time.monotonic()
     place = Place(web.rstrip("/"), web.rstrip("/"), (live or "").rstrip("/"))
     accounts = [(one.email, PASSWORD) for one in TEAM]
-    run = asyncio.run(play_all(place, dialogues, accounts, clients=clients, progress=_progress(len(dialogues))))
+    try:
+        run = asyncio.run(_play(place, dialogues, accounts, clients))
+    except (Unanswered, Refused) as error:
+        print(f"Nobody can sign in at {web}: {error}", file=sys.stderr)
+        return 1
     if history is not None:
         run.history.save(history)
     verdict = run.verdict()
     print(report(run, verdict, len(dialogues), time.monotonic() - started))
     clean = verdict.valid and not run.stuck and not any(run.sockets[name] for name in COMPLAINTS)
     return 0 if clean else 1
+
+
+async def _play(place: Place, dialogues: Sequence[Dialogue], accounts: Sequence[tuple[str, str]], clients: int) -> Run:
+    """Play them all, once it is sure that somebody is there. Raises Unanswered, Refused."""
+    probe = Caller(place.web, {"Origin": place.origin}, seconds=PROBE_SECONDS)
+    email, password = accounts[0]
+    await probe.call("POST", "/session", {"email": email, "password": password})
+    probe.close()
+    return await play_all(place, dialogues, accounts, clients=clients, progress=_progress(len(dialogues)))
 
 
 def _progress(total: int) -> Callable[[int], None]:
