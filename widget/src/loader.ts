@@ -53,6 +53,16 @@ function install(win: Any, doc: Any): void {
   else common.setTimeout(load, 500);
 }
 
+const safe =
+  (work: Any) =>
+  (...args: Any[]) => {
+    try {
+      work(...args);
+    } catch (error) {
+      console.warn('[opencom]', error);
+    }
+  };
+
 /** Keep the browser's own functions, so that what the page does to them later does not matter. */
 function capture(win: Any, doc: Any, into: Any): void {
   const { call } = Function.prototype;
@@ -76,13 +86,12 @@ function capture(win: Any, doc: Any, into: Any): void {
   }
   for (const name of __ELEMENT__.split(' ')) into['$' + name] = call.bind(win.Element.prototype[name]);
   for (const name of __DOCUMENT__.split(' ')) into['$' + name] = call.bind(win.Document.prototype[name]);
-  // Constructors start with a capital letter and may not be bound.
-  for (const name of __GLOBALS__.split(' ')) into[name] = name < 'a' ? win[name] : win[name].bind(win);
+  for (const name of __GLOBALS__.split(' ')) {
+    const found = win[name];
+    // Constructors start with a capital letter and may not be bound; what a timer runs must not fail in the page's name.
+    into[name] = name < 'a' ? found : /^set/.test(name) ? (work: Any, ...rest: Any[]) => call.call(found, win, safe(work), ...rest) : found.bind(win);
+  }
   into.JSON = { parse: pure((from) => from.JSON.parse), stringify: pure((from) => from.JSON.stringify) };
 }
 
-try {
-  install(window, document);
-} catch (error) {
-  console.warn('[opencom]', error);
-}
+safe(install)(window, document);

@@ -34,7 +34,6 @@ export class Engine {
   private readonly button: Button;
   private messenger?: Promise<Messenger>;
   private box?: Promise<Outbox>;
-  private readonly abort = new AbortController();
   private told = -1;
 
   private readonly restart: (settings?: Settings) => void;
@@ -58,7 +57,6 @@ export class Engine {
     });
     this.core.on('replaced', () => restart({ ...visit.settings, ...NOBODY }));
     sweep(visit);
-    document.addEventListener('click', (event) => this.follow(event), { signal: this.abort.signal });
     if (visit.consented) this.start();
     this.restore();
   }
@@ -145,7 +143,6 @@ export class Engine {
 
   end(): void {
     if (this.panel.element) this.hide();
-    this.abort.abort();
     this.core.end();
     this.panel.end();
     this.messenger?.then((messenger) => messenger.destroy(), () => {});
@@ -240,18 +237,6 @@ export class Engine {
     const { open } = this.place();
     if (asked) this.show({ tab: asked === 'messages' ? 'messages' : 'home' });
     else if (open && innerWidth >= 480) this.show(undefined, false);
-  }
-
-  /** A click on the page's own launcher. */
-  private follow(event: Event): void {
-    try {
-      const selector = this.visit.settings.customlauncherselector;
-      if (!selector || !(event.target as Element).closest(selector)) return;
-      event.preventDefault();
-      this.take(['toggle']);
-    } catch (error) {
-      report(error);
-    }
   }
 }
 

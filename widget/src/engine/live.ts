@@ -87,21 +87,19 @@ export class Live {
     if (this.socket || !this.connection.token()) return;
     clearTimeout(this.retry);
     this.set(this.polls ? 'polling' : 'connecting');
-    let socket: WebSocket;
-    try {
-      socket = new WebSocket(this.connection.url());
-    } catch {
-      this.lost(0);
-      return;
-    }
-    this.socket = socket;
     const token = this.connection.token()!;
     // A proxy may hold the handshake for ever; so may a page that is asleep.
     this.judge();
-    const ours = <E>(work: (event: E) => void) => guard((event: E) => socket === this.socket && work(event));
-    socket.addEventListener('open', ours(() => this.send({ type: 'hello', token })));
-    socket.addEventListener('message', ours<MessageEvent>((event) => this.receive(decode(event.data))));
-    socket.addEventListener('close', ours<CloseEvent>((event) => this.lost(event.code, token)));
+    try {
+      const socket = (this.socket = new WebSocket(this.connection.url()));
+      const ours = <E>(work: (event: E) => void) => guard((event: E) => socket === this.socket && work(event));
+      socket.addEventListener('open', ours(() => this.send({ type: 'hello', token })));
+      socket.addEventListener('message', ours<MessageEvent>((event) => this.receive(decode(event.data))));
+      socket.addEventListener('close', ours<CloseEvent>((event) => this.lost(event.code, token)));
+    } catch {
+      // Forbidden by the page's policy, or not a socket at all.
+      this.lost(0);
+    }
   }
 
   /** Hang up, keeping the subscriptions and their cursors. */

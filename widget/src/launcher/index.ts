@@ -21,20 +21,27 @@ class Launcher {
   readonly consented: boolean;
   button?: Button;
   private loading?: Promise<Widget>;
+  private readonly abort = new AbortController();
 
   constructor(readonly settings: Settings) {
     this.storage = new Storage(`opencom.${settings.workspace}.`, 'localStorage');
     this.consented = settings.consent == null || isOn(settings.consent) || !!this.storage.get(SESSION);
     const info = decode(this.storage.get(LOOK));
     if (info || !this.consented) this.appear(info?.messenger, settings);
+    if (settings.customlauncherselector) document.addEventListener('click', guard((event) => this.follow(event)), { signal: this.abort.signal });
     if (this.consented) void this.widget();
+  }
+
+  /** Whether there is somebody to take a call: before consent there is not, until the visitor opens the messenger. */
+  get isWanted(): boolean {
+    return this.consented || !!this.loading;
   }
 
   /** Show the button, or change how it looks. */
   appear(look: Look | undefined, settings: Settings): Button {
     this.button ||= new Button(
       guard(() => take(['toggle'])),
-      guard(() => this.consented && this.widget().then((widget) => widget.prefetch())),
+      guard(() => this.isWanted && this.widget().then((widget) => widget.prefetch())),
     );
     this.button.dress(look, settings);
     return this.button;
@@ -51,8 +58,16 @@ class Launcher {
   }
 
   end(): void {
+    this.abort.abort();
     void this.loading?.then((widget) => widget.end());
     this.button?.remove();
+  }
+
+  /** A click on the page's own launcher. */
+  private follow(event: Event): void {
+    if (!(event.target as Element).closest(this.settings.customlauncherselector!)) return;
+    event.preventDefault();
+    take(['toggle']);
   }
 }
 
@@ -67,7 +82,7 @@ function take(call: Call): unknown {
   if (!current && /^(init|boot)$/.test(method)) {
     const settings = pageSettings(given);
     if (settings.workspace) begin(settings);
-  } else if (current && (current.consented || /^(show|toggle|destroy|update)/.test(method))) return current.widget().then((widget) => widget.take(call));
+  } else if (current && (current.isWanted || /^(show|toggle|destroy|update)/.test(method))) return current.widget().then((widget) => widget.take(call));
   else early.push(call);
 }
 
