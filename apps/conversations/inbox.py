@@ -14,6 +14,7 @@ from apps.core import limits
 from apps.core.access import Actor
 from apps.core.cursors import Cursor
 from apps.core.search import prefix_query
+from apps.visitors.directory import called
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
 
@@ -32,19 +33,19 @@ def listed(
         conversations = conversations.filter(assignee=None if assignee == "none" else UUID(assignee))
     if channel:
         conversations = conversations.filter(channel=channel)
-    if words := prefix_query(q):
-        conversations = conversations.filter(_found(actor, words, q.strip()))
+    if text := q.strip():
+        conversations = conversations.filter(_found(actor, text))
     return conversations.select_related("visitor", "assignee__user")
 
 
-def _found(actor: Actor, words: str, text: str) -> Q:
+def _found(actor: Actor, text: str) -> Q:
+    people = Q(visitor__in=Visitor.objects.visible_to(actor).filter(called(text)).values("pk")[:FOUND_MOST])
+    words = prefix_query(text)
+    if not words:
+        return people
     query = SearchQuery(words, search_type="raw", config="simple")
     messages = Message.objects.visible_to(actor).filter(search=query).order_by("-created_at")
-    people = Visitor.objects.visible_to(actor).filter(
-        Q(search=query) | Q(name__icontains=text) | Q(email__icontains=text)
-    )
-    in_messages = Q(pk__in=messages.values("conversation_id")[:FOUND_MOST])
-    return in_messages | Q(visitor__in=people.values("pk")[:FOUND_MOST])
+    return people | Q(pk__in=messages.values("conversation_id")[:FOUND_MOST])
 
 
 def page_of(

@@ -28,12 +28,18 @@ def directory(
             if presence == "online"
             else visitors.filter(last_seen_at__lte=since)
         )
-    if words := prefix_query(q):
-        matching = Q(search=SearchQuery(words, search_type="raw", config="simple"))
-        visitors = visitors.filter(matching | Q(name__icontains=q.strip()) | Q(email__icontains=q.strip()))
+    if text := q.strip():
+        visitors = visitors.filter(called(text))
     if cursor:
         seen, id_ = Cursor.decode(cursor, datetime, UUID)
         visitors = visitors.filter(Q(last_seen_at__lt=seen) | Q(last_seen_at=seen, pk__lt=id_))
     page = list(visitors.order_by("-last_seen_at", "-pk")[: limit + 1])
     following = Cursor.encode(page[limit - 1].last_seen_at, page[limit - 1].pk) if len(page) > limit else None
     return page[:limit], following
+
+
+def called(text: str) -> Q:
+    """Return the condition that a visitor's names hold every word of the text from its start, or the name or address the text as it is."""
+    literally = Q(name__icontains=text) | Q(email__icontains=text)
+    words = prefix_query(text)
+    return literally | Q(search=SearchQuery(words, search_type="raw", config="simple")) if words else literally

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from rest_framework import exceptions
 
 from apps.core.access import Actor
 from apps.core.errors import OriginRefused
@@ -19,16 +20,18 @@ from apps.workspaces import origins
 
 @fill("api.token")
 def visitor_of(request: HttpRequest, token: str) -> Visitor | None:
-    """Return the visitor whose token this is. Raises OriginRefused where the page may not run the messenger."""
+    """Return the visitor whose token this is. Raises OriginRefused where the page may not run the messenger, PermissionDenied for the blocked."""
     session = actions.session_of(token)
     if session is None:
         return None
     origin = request_origin(request)
     if not origins.allows(session.workspace, origin):
         raise OriginRefused()
+    request.allowed_origin = origin  # type: ignore[attr-defined]
+    if session.visitor.blocked:
+        raise exceptions.PermissionDenied("This visitor is blocked.", "blocked")
     session.visitor.workspace = session.workspace
     request.visitor_session = session  # type: ignore[attr-defined]
-    request.allowed_origin = origin  # type: ignore[attr-defined]
     return session.visitor
 
 

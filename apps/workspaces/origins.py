@@ -18,7 +18,10 @@ def normalise(text: str) -> str:
 
     Accepts ``https://example.com``, ``http://localhost:3000`` and ``https://*.example.com``. Raises BadOrigin.
     """
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError as error:
+        raise BadOrigin(f"{text!r} has a host that can't be read.") from error
     if parts.scheme not in PORTS:
         raise BadOrigin(f"{text!r} needs https:// or http:// in front.")
     if parts.username or parts.password or parts.path.strip("/") or parts.query or parts.fragment:
