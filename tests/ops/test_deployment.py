@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from opencom_project import processes
+from opencom_project.embedded.up import answers
 from opencom_project.first_message import SignIn, exchange
 
 from .conftest import two_free_ports
@@ -158,6 +159,8 @@ def test_the_four_processes_carry_a_message_both_ways_and_end_when_told(proxied:
     environment = proxied | {"CSRF_TRUSTED_ORIGINS": proxied["PUBLIC_URL"]}
     with running(["web", "live", "worker", "beat"], environment) as servers:
         subprocess.run([OPENCOM, "demo", "--if-empty"], env=environment, check=True)
+        ports = [port_of(environment) for port_of in (processes.web_port, processes.live_port)]
+        assert eventually(lambda: all(answers("127.0.0.1", port) for port in ports), 60)
         told = subprocess.run([OPENCOM, "demo", "--print-sign-in"], env=environment, check=True, text=True, stdout=PIPE)
         found: dict[str, str] = {}
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from opencom_project.embedded.up import answers
+
 from .conftest import two_free_ports
 from .processes_below import eventually, using
 
@@ -125,6 +127,8 @@ def test_processes_and_services_that_are_killed_come_back_and_it_is_said(running
     for name in victims:
         said = f"{name} ended (signal SIGKILL); starting it again"
         assert eventually(lambda said=said: said in running.printed()), said
+    ports = (int(running.environment["PORT"]), int(running.environment["PORT"]) + 1)
+    assert eventually(lambda: all(answers("127.0.0.1", port) for port in ports), 60)
     found: list[str] = []
 
     def all_is_well() -> bool:
