@@ -4,6 +4,12 @@ import { call } from "./api.js";
 const KEY = "opencom.outbox";
 const RETRY_MS = [1000, 2000, 5000, 10_000, 30_000];
 
+/** Wait, but not longer than until the network comes back. */
+const pauseOrOnline = (ms) => new Promise((done) => {
+  setTimeout(done, ms);
+  addEventListener("online", done, { once: true });
+});
+
 class Outbox extends EventTarget {
   #entries = JSON.parse(sessionStorage.getItem(KEY) ?? "[]").filter((entry) => entry.state !== "sent");
   #busy = new Set();
@@ -75,9 +81,11 @@ class Outbox extends EventTarget {
       const message = await call("POST", `/conversations/${conversation}/messages`, { client_id, kind, body, attachments: files, seen_seq });
       Object.assign(entry, { state: "sent", message: message.id, seq: message.seq });
     } catch (error) {
-      if (error.passing && entry.tries < RETRY_MS.length) {
+      // Without a network the message waits as long as it takes; a server that goes on failing is worth a word.
+      if (error.status === 0 || (error.passing && entry.tries < RETRY_MS.length)) {
+        const pause = RETRY_MS[Math.min(entry.tries, RETRY_MS.length - 1)];
         entry.tries += 1;
-        await new Promise((done) => setTimeout(done, Math.max(error.retryAfter * 1000, RETRY_MS[entry.tries - 1])));
+        await pauseOrOnline(Math.max(error.retryAfter * 1000, pause));
         return;
       }
       const stopped = error.code === "newer_reply";

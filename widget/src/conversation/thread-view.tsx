@@ -112,7 +112,7 @@ function Talk({ store, thread, messages, waiting }: { store: Store; thread: Thre
   let lastDay = 0;
   const separate = (at: string) => {
     const today = dayOf(at);
-    if (today !== lastDay) out.push(<h3 key={'d' + today} class="day"><span>{day(language, at, t('today'), t('yesterday'))}</span></h3>);
+    if (today !== lastDay) out.push(<li key={'d' + today} class="day">{day(language, at, t('today'), t('yesterday'))}</li>);
     const isNew = today !== lastDay;
     lastDay = today;
     return isNew;
