@@ -41,5 +41,5 @@ RUN python -m compileall -q manage.py opencom_project apps \
     PUBLIC_URL=https://localhost ALLOWED_HOSTS=localhost python manage.py collectstatic --no-input --verbosity 0
 USER opencom
 EXPOSE 8000 8001
-ENTRYPOINT ["bin/opencom"]
+ENTRYPOINT ["/opencom/bin/opencom"]
 CMD ["web"]

@@ -1,5 +1,6 @@
 """The image and the composition, without a container engine: what they name exists and is what `up` runs."""
 
+import json
 import os
 import re
 import shlex
@@ -166,6 +167,14 @@ def test_every_file_the_image_takes_exists_and_is_not_left_out(instructions: lis
             for source in rest.split()[:-1]:
                 assert (ROOT / source).exists(), source
                 assert source.split("/")[0] in kept, f".dockerignore leaves {source} out"
+
+
+def test_what_the_image_runs_is_where_it_was_put(instructions: list[tuple[str, str]]) -> None:
+    last = stages(instructions)[-1]
+    folder = next(rest for word, rest in last if word == "WORKDIR")
+    (entry,) = [json.loads(rest) for word, rest in last if word == "ENTRYPOINT"]
+    assert ("COPY", "bin/opencom bin/opencom") in last
+    assert entry == [f"{folder}/bin/opencom"]
 
 
 def test_stages_and_bases_are_pinned_and_named(instructions: list[tuple[str, str]]) -> None:
