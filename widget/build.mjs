@@ -96,7 +96,7 @@ const chunks = await rolldown({
   cwd: new URL('.', import.meta.url).pathname,
   plugins: [css, pinned],
   transform,
-  treeshake: true,
+  preserveEntrySignatures: 'allow-extension',
 });
 const { output } = await chunks.write({
   dir: out,
@@ -104,6 +104,7 @@ const { output } = await chunks.write({
   minify: true,
   entryFileNames: 'a/[name]-[hash].js',
   chunkFileNames: 'a/[name]-[hash].js',
+  codeSplitting: { includeDependenciesRecursively: false, groups: [{ name: 'session', test: /\/src\/boot\// }] },
 });
 await chunks.close();
 
@@ -129,7 +130,7 @@ await loader.close();
 const files = [...built.output, ...output].filter((file) => file.type === 'chunk');
 const manifest = {
   version,
-  entries: { loader: 'opencom.js', launcher: entry.fileName },
+  entries: Object.fromEntries(files.map((file) => [file === built.output[0] ? 'loader' : file.name, file.fileName])),
   files: Object.fromEntries(
     files.map((file) => [
       file.fileName,
@@ -143,6 +144,5 @@ const manifest = {
     ]),
   ),
 };
-for (const file of files) if (!manifest.entries[file.name] && file.isDynamicEntry) manifest.entries[file.name] = file.fileName;
 writeFileSync(out + 'manifest.json', JSON.stringify(manifest, null, 2) + '\n');
 for (const [name, { gzip }] of Object.entries(manifest.files)) console.log(`${String(gzip).padStart(6)} B gzip  ${name}`);

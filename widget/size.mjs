@@ -13,7 +13,7 @@ function closure(name, found = new Set()) {
 
 const without = (set, ...others) => new Set([...set].filter((name) => !others.some((other) => other.has(name))));
 const first = new Set([entries.loader, ...closure(entries.launcher)]);
-const session = without(closure(entries.widget), first);
+const session = without(closure(entries.session), first);
 const engine = without(closure(entries.engine), first, session);
 const messenger = without(closure(entries.messenger), first, session, engine);
 const conversation = without(closure(entries.conversation), first, session, engine, messenger);
