@@ -37,7 +37,7 @@ chaos: environment ## Kill, cut and fill everything, and check that no message i
 	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.ops.suite --part chaos-full
 
 screenshots: environment widget ## Take the contact sheet of both sides from the running product
-	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.e2e.screenshots
+	@exec $(VENV_PYTHON) -m docs.screenshots.take $(URL)
 
 environment:
 	@bin/bootstrap

@@ -48,7 +48,11 @@ class MessengerForm(forms.ModelForm):  # type: ignore[type-arg]
     """How the messenger looks and what it says."""
 
     languages = forms.MultipleChoiceField(
-        label="Languages", choices=LANGUAGES, required=False, widget=forms.CheckboxSelectMultiple
+        label="Languages",
+        choices=LANGUAGES,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Choose two or more to keep the messenger to them. Otherwise it speaks every language it knows.",
     )
     default_language = forms.ChoiceField(label="Language when the visitor's isn't among them", choices=LANGUAGES)
 

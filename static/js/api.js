@@ -13,7 +13,14 @@ export class Refused extends Error {
   }
 }
 
-const token = () => document.querySelector('meta[name="csrf-token"]').content;
+const meta = document.querySelector('meta[name="csrf-token"]');
+
+const WORDS = {
+  403: "You may not do this.",
+  404: "This doesn't exist any more.",
+  413: "This is too large.",
+  429: "Too many requests. Wait a moment.",
+};
 
 async function request(path, options) {
   let response;
@@ -32,19 +39,29 @@ async function request(path, options) {
 
 async function refusal(response) {
   const answer = await response.json().catch(() => ({}));
-  return new Refused(response.status, answer.error, Number(response.headers.get("Retry-After")) || 0);
+  const message = WORDS[response.status] ?? "The server has a problem. Try again in a moment.";
+  return new Refused(response.status, answer.error ?? { code: "unknown", message }, Number(response.headers.get("Retry-After")) || 0);
+}
+
+/** Signing in anew in another tab made this page's token stale; the session knows the current one. */
+async function renewToken() {
+  const response = await request("/api/v1/session", { headers: { Accept: "application/json" } });
+  if (response.ok) meta.content = (await response.json()).csrf;
 }
 
 /** Call the API. Returns the answer's JSON, undefined for none. Throws Refused. */
-export async function call(method, path, body, { keepalive = false, signal } = {}) {
+export async function call(method, path, body, { keepalive = false, signal, again = false } = {}) {
   const isForm = body instanceof FormData;
-  const headers = { Accept: "application/json", "X-CSRFToken": token() };
+  const headers = { Accept: "application/json", "X-CSRFToken": meta.content };
   if (body && !isForm) headers["Content-Type"] = "application/json";
   const response = await request(`/api/v1${path}`, {
     method, headers, keepalive, signal, body: isForm || !body ? body : JSON.stringify(body),
   });
-  if (!response.ok) throw await refusal(response);
-  return response.status === 204 ? undefined : response.json();
+  if (response.ok) return response.status === 204 ? undefined : response.json();
+  const refused = await refusal(response);
+  if (refused.code !== "csrf_failed" || again) throw refused;
+  await renewToken();
+  return call(method, path, body, { keepalive, signal, again: true });
 }
 
 /** Fetch one named part of a page. Returns its nodes in a DocumentFragment. Throws Refused. */

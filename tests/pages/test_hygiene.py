@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 
+from apps.core import live
 from apps.workspaces.models import Workspace
 from tests import factories
 from tests.callers import nobody, signed_in
-from tests.pages.browsing import page
+from tests.pages.browsing import page, submit, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -138,3 +139,45 @@ def test_every_icon_that_is_asked_for_is_drawn() -> None:
         name for file in templates.rglob("*.html") for name in re.findall(r'{% icon "([^"]+)" %}', file.read_text())
     }
     assert asked <= drawn
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "status", "words"),
+    [
+        ("/no/such/page/", "owner", 404, "This page doesn't exist"),
+        ("/settings/security/", "viewer", 403, "Your role doesn't include this"),
+    ],
+)
+def test_a_refusal_is_a_page_that_leads_on(workspace: Workspace, path: str, role: str, status: int, words: str) -> None:
+    refused = page(signed_in(workspace, role), path)
+    assert refused.status_code == status
+    assert words in text_of(refused)
+    assert 'href="/"' in refused.content.decode()
+
+
+def test_a_form_from_a_stale_page_is_refused_in_words(workspace: Workspace) -> None:
+    caller = signed_in(workspace)
+    caller.client.handler.enforce_csrf_checks = True
+    refused = submit(caller, "/sign-out/")
+    assert refused.status_code == 403
+    assert "too old to send" in text_of(refused)
+    assert page(caller, "/inbox/").status_code == 200
+
+
+def test_a_page_shows_what_the_socket_would_send(workspace: Workspace) -> None:
+    caller = signed_in(workspace)
+    conversation = factories.start(factories.make_visitor(workspace, name="Maya"), "Is **this** the same?")
+    shown = page(caller, f"/inbox/open/{conversation.pk}/").content.decode()
+    about = {"conversation": str(conversation.pk)}
+    of_visitor = {"visitor": str(conversation.visitor_id)}
+    for name, params in {
+        "conversations.listForInbox": {"status": "open"},
+        "messages.list": about,
+        "conversations.get": about,
+        "visitors.get": of_visitor,
+        "conversations.listByVisitor": of_visitor,
+    }.items():
+        query, _ = live.find(caller.member, name, params)
+        data = live.snapshot(caller.member, name, params).data
+        for item in data.get("items", [data]):
+            assert query.render(item, caller.member) in shown, name
