@@ -167,6 +167,7 @@ export class Engine {
     if (isOther(visit.session, isUpdate ? { userid: settings.userid } : settings)) return this.logout(settings);
     visit.adopt(settings, isUpdate);
     this.dress();
+    this.messenger?.then((messenger) => messenger.dress(), () => {});
     const { name, email } = settings;
     if (name || email || settings.attributes) {
       return this.outbox().then((box) => box.change({ name, email, attributes: attributes(settings.attributes) }));

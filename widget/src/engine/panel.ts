@@ -14,6 +14,7 @@ export class Panel {
   language: Language = 'en';
   private theme = 'system';
   private readonly dark = matchMedia('(prefers-color-scheme: dark)');
+  private readonly visible = window.visualViewport;
   private readonly keeper: MutationObserver;
 
   constructor(readonly button: Button) {
@@ -23,6 +24,8 @@ export class Panel {
     button.label = () => labelOf(this.language, button.isOpen, button.unread);
     for (const type of PRIVATE) button.host.addEventListener(type, (event) => event.stopPropagation());
     this.dark.addEventListener('change', this.paint);
+    // On a phone the keyboard covers part of the page: the panel takes what is left.
+    if (this.visible) for (const type of ['resize', 'scroll']) this.visible.addEventListener(type, this.fit);
     // A page that clears itself takes us along; then we come back.
     this.keeper = new MutationObserver(() => button.place());
     this.keeper.observe(document.documentElement, { childList: true });
@@ -68,6 +71,7 @@ export class Panel {
   end(): void {
     this.keeper.disconnect();
     this.dark.removeEventListener('change', this.paint);
+    if (this.visible) for (const type of ['resize', 'scroll']) this.visible.removeEventListener(type, this.fit);
   }
 
   private show(isOpen: boolean): void {
@@ -75,6 +79,11 @@ export class Panel {
     this.button.box.classList.toggle('open', isOpen);
     this.button.draw();
   }
+
+  private readonly fit = () => {
+    this.button.set('--top', this.visible!.offsetTop + 'px');
+    this.button.set('--tall', this.visible!.height + 'px');
+  };
 
   private readonly paint = () => {
     this.button.box.classList.toggle('dark', this.theme === 'dark' || (this.theme !== 'light' && this.dark.matches));

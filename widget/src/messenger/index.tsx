@@ -17,6 +17,8 @@ export interface View {
 export interface Messenger {
   enter(view: View | undefined, focus: boolean): void;
   leave(): void;
+  /** The look, the language or the workspace's answer has changed. */
+  dress(): void;
   preview(last: LastUnread | null): void;
   destroy(): void;
 }
@@ -49,7 +51,7 @@ export async function mount(engine: Engine): Promise<Messenger> {
     card.remove();
     card = undefined;
   };
-  const dress = () => {
+  const adopt = () => {
     const { root } = button;
     if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
   };
@@ -65,7 +67,7 @@ export async function mount(engine: Engine): Promise<Messenger> {
     enter(view, focus) {
       const panel = engine.panel.element;
       if (!panel) return;
-      dress();
+      adopt();
       hidePreview();
       store.enter(view);
       draw();
@@ -79,10 +81,11 @@ export async function mount(engine: Engine): Promise<Messenger> {
       if (shown) render(null, shown);
       shown = undefined;
     },
+    dress: () => store.dress(),
     preview(last) {
       if (!last || engine.panel.element) return hidePreview();
       if (engine.visit.tab.get('dismissed') === key(last)) return;
-      dress();
+      adopt();
       if (!card) {
         card = document.createElement('div');
         button.box.insertBefore(card, button.button);

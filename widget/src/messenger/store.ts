@@ -63,10 +63,7 @@ export class Store {
     document.addEventListener('visibilitychange', focus, { signal: until });
     for (const type of ['online', 'offline']) addEventListener(type, () => (this.online.value = type === 'online'), { signal: until });
     this.ends = [
-      core.on('ready', () => {
-        this.info.value = visit.info;
-        void this.speak();
-      }),
+      core.on('ready', () => this.dress()),
       core.on('status', (status) => (this.status.value = status)),
       core.on('unread', (count) => (this.unread.value = count)),
     ];
@@ -93,6 +90,12 @@ export class Store {
   async prepare(): Promise<void> {
     await this.speak();
     if (this.engine.visit.consented) this.attach().catch(report);
+  }
+
+  /** Take over what has changed about the workspace or the language. */
+  dress(): void {
+    this.info.value = this.engine.visit.info;
+    this.speak().catch(report);
   }
 
   end(): void {
