@@ -251,9 +251,22 @@ def requeue(effects: Any) -> int:
 
 
 def forget_done(days: int = 7) -> int:
-    """Delete paid effects older than this, except that their keys stay unique while they can still be owed again."""
+    """Delete the effects that were paid longer ago than this. Returns how many; their keys can be owed again from then on."""
+    return _forget(Effect.State.DONE, days)
+
+
+def forget_dead(days: int) -> int:
+    """Delete the effects that have been dead for longer than this, unpaid. Returns how many."""
+    return _forget(Effect.State.DEAD, days)
+
+
+def _forget(state: Effect.State, days: int) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM core_effect WHERE state = 'done' AND finished_at < now() - make_interval(days => %s)", [days]
+            """
+            DELETE FROM core_effect
+            WHERE state = %s AND coalesce(finished_at, created_at) < now() - make_interval(days => %s)
+            """,
+            [state, days],
         )
         return int(cursor.rowcount)

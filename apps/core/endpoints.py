@@ -34,7 +34,7 @@ def endpoints() -> Iterator[Endpoint]:
 
 def _routes(patterns: Iterable[URLPattern | URLResolver], prefix: str) -> Iterator[Endpoint]:
     for pattern in patterns:
-        route = f"{prefix}{pattern.pattern}"
+        route = f"{prefix}{str(pattern.pattern).removeprefix('^')}"
         if isinstance(pattern, URLResolver):
             yield from _routes(pattern.url_patterns, route)
             continue

@@ -12,6 +12,8 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
 
+from apps.core.access import allow
+
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -40,6 +42,7 @@ class RequestIdMiddleware:
         return None
 
 
+@allow(public=True)
 def not_found(request: HttpRequest) -> HttpResponse:
     """Answer for an API address that doesn't exist."""
     return _error(request, 404, "not_found", "This doesn't exist, or not for you.", {})
