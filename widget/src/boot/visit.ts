@@ -41,6 +41,12 @@ export interface Boot extends Info {
 declare const __VERSION__: string;
 
 /**
+ * A page that the workspace never answered is likely one that it refuses, which the browser may not tell us from a broken network: after
+ * this many tries it asks more rarely.
+ */
+const PATIENCE = 5;
+
+/**
  * A visitor on a page: what the page asked for, whose browser it is, and what the workspace answered. What belongs to one visitor is
  * kept under their session's scope, so another session finds nothing of it.
  */
@@ -135,7 +141,7 @@ export class Visit {
         this.refused = true;
         this.changed();
         throw new Error(data?.error?.message || status);
-      } else await wait(retryAfter ?? backoff(attempt));
+      } else await wait(retryAfter ?? backoff(attempt) * (attempt > PATIENCE && !this.info ? 10 : 1));
     }
     throw new Error('no session');
   }
