@@ -18,6 +18,8 @@ from apps.workspaces import origins
 from apps.workspaces.events import (
     MemberAdded,
     MemberChanged,
+    MemberLetIn,
+    MemberLockedOut,
     MemberRemoved,
     MessengerChanged,
     SecurityChanged,
@@ -73,6 +75,22 @@ def _keep_an_owner(member: Member, becoming: str | None) -> None:
     owners = Member.objects.select_for_update().filter(workspace_id=member.workspace_id, role=Member.Role.OWNER)
     if owners.count() < 2:
         raise LastOwner("Make somebody else an owner first.")
+
+
+@transaction.atomic
+def deactivate_user(user: User, *, by: Actor, operator: User) -> None:
+    """Lock somebody out of every workspace: at once for requests, within seconds for open sockets. On record in each of them."""
+    User.objects.filter(pk=user.pk).update(is_active=False)
+    for member in user.memberships.select_related("user", "workspace"):
+        emit(MemberLockedOut(actor=by, member=member, operator=operator))
+
+
+@transaction.atomic
+def activate_user(user: User, *, by: Actor, operator: User) -> None:
+    """Let somebody sign in again. On record in each of their workspaces."""
+    User.objects.filter(pk=user.pk).update(is_active=True)
+    for member in user.memberships.select_related("user", "workspace"):
+        emit(MemberLetIn(actor=by, member=member, operator=operator))
 
 
 @transaction.atomic

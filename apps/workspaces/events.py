@@ -83,6 +83,31 @@ class MemberRemoved(MemberEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberLockedOut(MemberEvent):
+    """An operator deactivated a member's account; their sockets close."""
+
+    name = "member.locked_out"
+    operator: User
+
+    def details(self) -> dict[str, Any]:
+        return {"operator": str(self.operator.pk)}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"member:{self.member.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberLetIn(MemberEvent):
+    """An operator activated a member's account again."""
+
+    name = "member.let_in"
+    operator: User
+
+    def details(self) -> dict[str, Any]:
+        return {"operator": str(self.operator.pk)}
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorkspaceEvent(Event):
     """What every event about a workspace shares. ``changed`` says what, by name."""
 
