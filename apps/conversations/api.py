@@ -39,7 +39,7 @@ from apps.conversations.shapes import (
     RowsShape,
     StartedShape,
 )
-from apps.core import limits
+from apps.core import access, limits
 from apps.core.access import Actor, allow
 from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Conflict
@@ -413,9 +413,11 @@ class Bulk(APIView):
     @extend_schema(request=BulkInput, responses=answer(ChangedShape))
     @allow(member="conversations.close")
     def post(self, request: Request) -> Response:
-        """Change all the named conversations, or none where one isn't visible."""
+        """Change all the named conversations, or none where one isn't visible. To assign needs conversations.assign too."""
         data = self.checked(BulkInput)
         ids, change = set(data["conversations"]), data["change"]
+        if "assignee" in change:
+            access.check(AssigneeView.put, self.actor)
         rows = list(Conversation.objects.visible_to(self.actor).filter(pk__in=ids))
         if len(rows) != len(ids):
             raise NotVisible

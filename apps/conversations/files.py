@@ -10,13 +10,13 @@ import io
 import json
 import unicodedata
 import warnings
+import zipfile
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID
 
-import puremagic
 from django.conf import settings
 from django.core import signing
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -61,8 +61,9 @@ def inspect(content: bytes, name: str) -> Inspected:
 
 def _is_zip(content: bytes) -> bool:
     try:
-        return bool(puremagic.from_string(content) == ".zip")
-    except puremagic.PureError:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            return bool(archive.infolist())
+    except (zipfile.BadZipFile, ValueError, NotImplementedError):
         return False
 
 

@@ -30,6 +30,9 @@ from apps.core.views import Page
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
 
+FORM_BYTES = 64 * 1024
+"""What a form may need around its file. A body that announces more is refused before a byte of it is read."""
+
 
 class UploadInput(serializers.Serializer[Any]):
     file = serializers.FileField()
@@ -40,6 +43,12 @@ class Attachments(APIView):
 
     parser_classes = [MultiPartParser]
     actor: Member | Visitor
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        announced = request.META.get("CONTENT_LENGTH") or ""
+        if announced.isdecimal() and int(announced) > limits.ATTACHMENT_BYTES + FORM_BYTES:
+            raise TooLarge("A file may have at most 10 MiB.")
+        super().initial(request, *args, **kwargs)
 
     @extend_schema(request={"multipart/form-data": UploadInput}, responses={201: answer(StagedShape)})
     @allow(member="conversations.reply", visitor=True)
@@ -119,4 +128,8 @@ def _served(attachment: Attachment) -> FileResponse:
         content = attachment.file.open("rb")
     except FileNotFoundError as error:
         raise Http404 from error
-    return FileResponse(content, content_type=attachment.content_type, headers=files.headers(attachment))
+    response = FileResponse(content, content_type=attachment.content_type)
+    # FileResponse makes up a disposition of its own from the stored name: ours must come last.
+    for name, value in files.headers(attachment).items():
+        response.headers[name] = value
+    return response
