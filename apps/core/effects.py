@@ -243,11 +243,12 @@ def _nudge_next(owed: Effect) -> None:
 
 def requeue(effects: Any) -> int:
     """Owe dead effects once more, with fresh tries. Returns how many."""
-    return int(
-        effects.filter(state=Effect.State.DEAD)
-        .exclude(kind="reaction")
-        .update(state=Effect.State.READY, attempts=0, lease_until=None, finished_at=None, available_at=clock.now())
+    dead = list(effects.filter(state=Effect.State.DEAD).exclude(kind="reaction").values_list("pk", "lane"))
+    owed = Effect.objects.filter(pk__in=[pk for pk, _lane in dead], state=Effect.State.DEAD).update(
+        state=Effect.State.READY, attempts=0, lease_until=None, finished_at=None, available_at=clock.now()
     )
+    transaction.on_commit(partial(nudge, dead), robust=True)
+    return owed
 
 
 def forget_done(days: int = 7) -> int:

@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
 
 from apps.core import effects
 from apps.core.models import Effect
 from apps.core.reference.pages import table
 
+DUE = Q(state=Effect.State.READY, available_at__lte=Now())
 HEADS = ("id", "state", "lane", "kind", "tries", "due", "key", "last error")
 
 
@@ -47,10 +49,13 @@ class Command(BaseCommand):
                 self._count()
 
     def _count(self) -> None:
-        counted = Effect.objects.values_list("lane", "state").annotate(n=Count("id"))
-        numbers = {(lane, state): n for lane, state, n in counted}
-        rows = [(lane, *(numbers.get((lane, state), 0) for state in Effect.State)) for lane in Effect.Lane]
-        self.stdout.write(table(("lane", *Effect.State.values), rows))
+        counted = Effect.objects.values_list("lane", "state").annotate(n=Count("id"), due=Count("id", filter=DUE))
+        numbers = {(lane, state): (n, due) for lane, state, n, due in counted}
+        rows = []
+        for lane in Effect.Lane:
+            ready, done, dead = (numbers.get((lane, state), (0, 0)) for state in Effect.State)
+            rows.append((lane, ready[0], ready[1], done[0], dead[0]))
+        self.stdout.write(table(("lane", "ready", "of which due", "done", "dead"), rows))
 
     def _list(self, options: dict[str, Any]) -> None:
         asked = {"state": options["state"], "kind": options["kind"], "workspace_id": options["workspace"]}
