@@ -6,6 +6,7 @@ import "./lightbox.js";
 import { live } from "./live.js";
 import "./message-composer.js";
 import "./message-list.js";
+import { togglePanel } from "./panel.js";
 import { sayWhy } from "./toast.js";
 import "./thread.js";
 import "./triage.js";
@@ -14,7 +15,6 @@ const inbox = document.querySelector(".inbox");
 const SEARCH_MS = 250;
 const list = () => inbox.querySelector("inbox-list");
 const openId = () => inbox.querySelector(".conversation").dataset.conversation;
-const PANEL_KEY = "opencom.panel";
 
 // Addresses: /inbox/<view>/[<conversation>/]?q=&assignee=
 const view = () => inbox.querySelector(".list").dataset.view;
@@ -138,21 +138,6 @@ inbox.addEventListener("picked", (event) => {
 
 inbox.addEventListener("conversation-gone", () => openConversation());
 
-// The panel: beside the thread where there is room, else a drawer.
-const isNarrow = matchMedia("(max-width: 1099px)");
-function togglePanel() {
-  if (isNarrow.matches) {
-    if (inbox.dataset.drawer) delete inbox.dataset.drawer;
-    else inbox.dataset.drawer = "open";
-    inbox.querySelector(inbox.dataset.drawer ? ".panel__close" : '.thread [data-command="panel"]')?.focus();
-  } else {
-    inbox.dataset.panel = inbox.dataset.panel === "closed" ? "open" : "closed";
-    localStorage.setItem(PANEL_KEY, inbox.dataset.panel);
-  }
-}
-inbox.dataset.panel = localStorage.getItem(PANEL_KEY) ?? "open";
-inbox.addEventListener("click", (event) => event.target === inbox && inbox.dataset.drawer && togglePanel());
-
 const step = (by) => () => {
   const row = list().beside(by);
   if (!row) return;
@@ -168,7 +153,6 @@ offer(
   ...["open", "mine", "unassigned", "snoozed", "closed", "all"].map((name) => ({
     id: `view-${name}`, title: `Show ${name}`, group: "Inbox", run: () => openView(`/inbox/${name}/`),
   })),
-  { id: "panel", title: "Show or hide the visitor", group: "Conversation", keys: ["v"], when: isOpen, run: togglePanel },
   { id: "back", title: "Back to the list", group: "Conversation", keys: ["u"], when: isOpen, run: () => openConversation() },
   {
     id: "escape", title: "Step back", group: "Conversation", keys: ["escape"],
