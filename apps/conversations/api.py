@@ -241,7 +241,11 @@ class Messages(ConversationScoped):
     """A conversation's log."""
 
     def rows(self) -> QuerySet[Conversation]:
-        return Conversation.objects.visible_to(self.actor).only("workspace_id", "visitor_id", "head", "public_head")
+        rows = Conversation.objects.visible_to(self.actor).only("workspace_id", "visitor_id", "head", "public_head")
+        if self.request.method == "POST":
+            return rows
+        label = ("visitor__name", "visitor__email", "visitor__readable_id")
+        return rows.select_related("visitor").only("workspace_id", "head", "public_head", *label)
 
     @extend_schema(parameters=[LogInput], responses=answer(MessagesShape))
     @allow(member="conversations.read", visitor=True)
@@ -249,11 +253,7 @@ class Messages(ConversationScoped):
         """Return entries in ascending order: after a number, before one, or the newest."""
         asked = self.asked(LogInput)
         number = "public_seq" if self.actor.kind == "visitor" else "seq"
-        entries = (
-            Message.objects.visible_to(self.actor)
-            .filter(conversation=self.conversation)
-            .prefetch_related("attachments")
-        )
+        entries = Message.objects.visible_to(self.actor).filter(conversation=self.conversation).defer("search")
         if "after" in asked:
             entries = entries.filter(**{f"{number}__gt": asked["after"]}).order_by(number)
         else:

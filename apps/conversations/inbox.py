@@ -54,7 +54,8 @@ def page_of(
     """Return a page, newest first, and the cursor of the next. Raises BadCursor."""
     if cursor:
         at, id_ = Cursor.decode(cursor, datetime, UUID)
-        conversations = conversations.filter(Q(last_at__lt=at) | Q(last_at=at, pk__lt=id_))
+        # The index starts at the bound; the rest only parts those of the same moment.
+        conversations = conversations.filter(Q(last_at__lt=at) | Q(pk__lt=id_), last_at__lte=at)
     page = list(conversations.order_by("-last_at", "-pk")[: limit + 1])
     following = Cursor.encode(page[limit - 1].last_at, page[limit - 1].pk) if len(page) > limit else None
     return page[:limit], following
@@ -69,7 +70,7 @@ def own_page(
     )
     if cursor:
         at, id_ = Cursor.decode(cursor, datetime, UUID)
-        conversations = conversations.filter(Q(public_last_at__lt=at) | Q(public_last_at=at, pk__lt=id_))
+        conversations = conversations.filter(Q(public_last_at__lt=at) | Q(pk__lt=id_), public_last_at__lte=at)
     page = list(conversations.order_by("-public_last_at", "-pk")[: limit + 1])
     following = Cursor.encode(page[limit - 1].public_last_at, page[limit - 1].pk) if len(page) > limit else None
     return page[:limit], following

@@ -95,7 +95,17 @@ class Conversation(models.Model):
         ]
         indexes = [
             models.Index(fields=["workspace", "status", "-last_at", "-id"], name="inbox_by_status"),
-            models.Index(fields=["workspace", "assignee", "status", "-last_at", "-id"], name="inbox_by_assignee"),
+            # In two parts, because Postgres doesn't take the order from an index in which a column before it is only known to be null.
+            models.Index(
+                fields=["workspace", "assignee", "status", "-last_at", "-id"],
+                condition=models.Q(assignee__isnull=False),
+                name="inbox_by_assignee",
+            ),
+            models.Index(
+                fields=["workspace", "status", "-last_at", "-id"],
+                condition=models.Q(assignee=None),
+                name="inbox_unassigned",
+            ),
             models.Index(fields=["workspace", "-last_at", "-id"], name="inbox_all"),
             models.Index(fields=["visitor", "-public_last_at", "-id"], name="conversations_of_visitor"),
         ]

@@ -32,7 +32,8 @@ def directory(
         visitors = visitors.filter(called(text))
     if cursor:
         seen, id_ = Cursor.decode(cursor, datetime, UUID)
-        visitors = visitors.filter(Q(last_seen_at__lt=seen) | Q(last_seen_at=seen, pk__lt=id_))
+        # The index starts at the bound; the rest only parts those of the same moment.
+        visitors = visitors.filter(Q(last_seen_at__lt=seen) | Q(pk__lt=id_), last_seen_at__lte=seen)
     page = list(visitors.order_by("-last_seen_at", "-pk")[: limit + 1])
     following = Cursor.encode(page[limit - 1].last_seen_at, page[limit - 1].pk) if len(page) > limit else None
     return page[:limit], following
