@@ -60,4 +60,7 @@ def test_the_command_prints_every_event_with_who_reacts() -> None:
 
 def test_a_stand_in_reads_as_what_it_stands_for() -> None:
     conversation = StandIn("conversation")
-    assert f"{conversation.pk} {conversation.workspace_id} {conversation.visitor.pk}" == "{conversation} {workspace} {visitor}"
+    assert (
+        f"{conversation.pk} {conversation.workspace_id} {conversation.visitor.pk}"
+        == "{conversation} {workspace} {visitor}"
+    )

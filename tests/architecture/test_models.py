@@ -47,7 +47,9 @@ def test_a_row_says_whose_it_is(model: type[models.Model]) -> None:
         assert "workspace_id" in names
 
 
-@pytest.mark.parametrize("model", [m for m in MODELS if hasattr(m._default_manager, "visible_to")], ids=lambda m: m.__name__)
+@pytest.mark.parametrize(
+    "model", [m for m in MODELS if hasattr(m._default_manager, "visible_to")], ids=lambda m: m.__name__
+)
 def test_who_is_neither_member_nor_visitor_sees_no_row(model: type[models.Model]) -> None:
     assert model._default_manager.visible_to(System()).query.is_empty()  # type: ignore[attr-defined]
 

@@ -15,8 +15,12 @@ BINARY = {".png", ".ico", ".woff2", ".gz", ".jpg", ".webp", ".gif"}
 LOCKS = ("requirements.lock", "bin/uv.lock", "bin/node.lock", "widget/package-lock.json")
 
 MACHINE = re.compile(r"(?<![\w.])/(?:root|home/\w+|Users/\w+|work)/[\w.]")
-HOSTS = re.compile(r"\b(?:registry\.npmjs\.org|pypi\.org|files\.pythonhosted\.org|registry\.yarnpkg\.com|index-url\s+http)")
-SECRETS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{30,}|\bsk_live_[A-Za-z0-9]{10,}")
+HOSTS = re.compile(
+    r"\b(?:registry\.npmjs\.org|pypi\.org|files\.pythonhosted\.org|registry\.yarnpkg\.com|index-url\s+http)"
+)
+SECRETS = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bghp_[A-Za-z0-9]{30,}|\bsk_live_[A-Za-z0-9]{10,}"
+)
 SEVERAL = (("a path of somebody's machine", MACHINE), ("a package registry", HOSTS), ("a secret", SECRETS))
 
 
@@ -71,11 +75,15 @@ def test_every_npm_package_is_pinned_by_its_hash() -> None:
     import json
 
     packages = json.loads((ROOT / "widget/package-lock.json").read_text(encoding="utf-8"))["packages"]
-    without = [name for name, pinned in packages.items() if name and not pinned.get("link") and "integrity" not in pinned]
+    without = [
+        name for name, pinned in packages.items() if name and not pinned.get("link") and "integrity" not in pinned
+    ]
     assert packages
     assert without == []
 
 
 def test_nothing_that_a_run_makes_is_in_the_repository() -> None:
-    unwanted = re.compile(r"(^|/)(node_modules|\.venv|__pycache__|\.state|staticfiles|\.env)(/|$)|\.(pyc|sqlite3|log|map)$")
+    unwanted = re.compile(
+        r"(^|/)(node_modules|\.venv|__pycache__|\.state|staticfiles|\.env)(/|$)|\.(pyc|sqlite3|log|map)$"
+    )
     assert [name for name in tracked() if unwanted.search(name)] == []
