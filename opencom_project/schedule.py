@@ -37,7 +37,12 @@ JOBS = {
 }
 
 SCHEDULE = {
-    name: {"task": "schedule.run", "args": [name], "schedule": job.every, "options": {"queue": job.queue, "expires": 2 * job.every}}
+    name: {
+        "task": "schedule.run",
+        "args": [name],
+        "schedule": job.every,
+        "options": {"queue": job.queue, "expires": 2 * job.every},
+    }
     for name, job in JOBS.items()
 }
 
@@ -65,6 +70,7 @@ def _claim(name: str, seconds: float) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO core_job (name, ran_at) VALUES (%s, now()) ON CONFLICT (name) DO NOTHING", [name])
         cursor.execute(
-            "UPDATE core_job SET ran_at = now() WHERE name = %s AND ran_at <= now() - make_interval(secs => %s)", [name, seconds]
+            "UPDATE core_job SET ran_at = now() WHERE name = %s AND ran_at <= now() - make_interval(secs => %s)",
+            [name, seconds],
         )
         return bool(cursor.rowcount)

@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -178,12 +178,12 @@ class LiveSocket:
     def closed(self, seconds: float = SECONDS) -> int:
         """Return the code with which the other side closes."""
         until = time.monotonic() + seconds
-        try:
+        with suppress(ConnectionClosed):
             while True:
                 self.connection.recv(timeout=max(0, until - time.monotonic()))
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "closed without a code"
-            return closed.rcvd.code
+        code = self.connection.close_code
+        assert code is not None
+        return code
 
 
 def credential_of(caller: Booted | SignedIn) -> dict[str, str]:

@@ -131,13 +131,17 @@ class Feed:
                     pause = min(pause * 2, RETRY_SECONDS_MOST)
         except (NotVisible, PermissionDenied, DataError):
             # Arguments that the database can't even compare name nothing that exists.
-            self._refuse()
+            self._refuse("not_found", "This doesn't exist, or not for you.")
+        except Exception as error:  # noqa: BLE001
+            # Whatever a query or its template raises is a fault of ours: who waits must be told, and so must the log.
+            logger.error("live query %s failed", self.query.name, exc_info=error)
+            self._refuse("internal", "Something went wrong on our side.")
         finally:
             self._runner = None
 
-    def _refuse(self) -> None:
+    def _refuse(self, code: str, message: str) -> None:
         for subscription in [*self.waiting, *self.members]:
-            subscription.socket.send(frames.error("not_found", "This doesn't exist, or not for you.", subscription.id))
+            subscription.socket.send(frames.error(code, message, subscription.id))
             self.hub.unsubscribe(subscription)
 
     async def _read(self, job: Callable[..., Any], *args: Any) -> Any:

@@ -24,6 +24,8 @@ from apps.core.socket import Receive, Scope
 from apps.core.wires import Send
 
 WAIT_SECONDS_MOST = 25.0
+FORBIDDEN = 403
+"""The one answer that a page of a refused origin may not read; every other it must understand."""
 NOTHING_NEW = b'"items":[]}'
 
 
@@ -56,7 +58,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _answer(send, 204, b"", _cors(scope))
         return
     status, body = await _poll(scope) if scope["method"] == "GET" else _error(405, "method_not_allowed", "Use GET.")
-    await _answer(send, status, body, _cors(scope) if status < 400 else _cors(scope)[:1])
+    await _answer(send, status, body, _cors(scope) if status != FORBIDDEN else _cors(scope)[:1])
 
 
 async def _poll(scope: Scope) -> tuple[int, bytes]:

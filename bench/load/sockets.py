@@ -26,6 +26,7 @@ class Sockets:
         self.bare: list[Frames] = []
         self.all_there: asyncio.Future[float] | None = None
         self.received = 0
+        self.sent = 0
 
     async def boots(self, port: int, workspace: str, count: int) -> list[str]:
         """Boot so many messengers, each of a visitor of its own, and return their tokens."""
@@ -89,7 +90,9 @@ class Sockets:
         """Let visitors send, one after the other, and wait each time until every agent has the frame."""
         connection = await Http.open(port)
         taken, frames = [], 0
-        for number in range(count):
+        for _ in range(count):
+            self.sent += 1
+            number = self.sent
             self._expect_all()
             started = time.perf_counter()
             status, answer = await connection.request(

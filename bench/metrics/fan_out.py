@@ -12,7 +12,8 @@ from bench.servers import Server
 from bench.stage import Stage
 from bench.usage import cpu_ms
 
-PEOPLE = 100
+PEOPLE = 300
+WARM_UP = 5
 FRAME_BYTES = 700
 """About as long as an inbox row's."""
 
@@ -35,6 +36,7 @@ def _by_turns(stage: Stage, people: list[dict[str, str]], sockets: int, messages
         tickets = stage.tickets(sockets)
         ours.ask("open_agents", port=product.port + 1, tickets=tickets, origin=stage.origin)
         bare.ask("open_bare", port=floor.port, count=sockets)
+        ours.ask("spread", port=product.port, people=people, count=WARM_UP)
         for _ in range(stage.plan.rounds):
             before = cpu_ms(product.pids("live"))
             spread = ours.ask("spread", port=product.port, people=people, count=messages)

@@ -1,0 +1,384 @@
+"""The negative cases of the security design that concern what exists, each with what must happen, and where it is tested.
+
+A test says with ``@case("T03")`` which case it is of. Where another folder's tests already prove a case or a part of it, they are named here;
+``test_coverage.py`` fails on a case without a test and on a test that is no longer there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import pytest
+
+Test = TypeVar("Test", bound=Callable[..., object])
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is asked, what must happen, and tests of other folders that prove it."""
+
+    asked: str
+    expected: str
+    proven_by: tuple[str, ...] = field(default=())
+
+
+def case(*ids: str) -> Callable[[Test], Test]:
+    """Mark a test as one of these cases."""
+    unknown = set(ids) - set(CASES)
+    if unknown:
+        raise ValueError(f"There is no case {', '.join(sorted(unknown))}")
+    return pytest.mark.case(*ids)
+
+
+CORE, WORKSPACES, VISITORS = "tests/core/", "tests/workspaces/", "tests/visitors/"
+CONVERSATIONS, PAGES, OPS = "tests/conversations/", "tests/pages/", "tests/ops/"
+SOCKET, HUB, FILES = (
+    f"{CORE}test_socket.py::test_",
+    f"{CORE}test_hub.py::test_",
+    f"{CONVERSATIONS}test_attachments.py::test_",
+)
+SESSIONS, SIGN_IN, ORIGINS = (
+    f"{VISITORS}test_sessions.py::test_",
+    f"{WORKSPACES}test_sessions.py::test_",
+    f"{WORKSPACES}test_origins.py::test_",
+)
+SETTINGS, INBOX, CHANGES = (
+    f"{WORKSPACES}test_settings.py::test_",
+    f"{CONVERSATIONS}test_inbox.py::test_",
+    f"{CONVERSATIONS}test_changes.py::test_",
+)
+VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
+
+CASES = {
+    # Tenants and objects
+    "T01": Case(
+        "everyone calls everything on everybody's rows",
+        "the access table, to the letter; 404 like for an id that never was",
+    ),
+    "T02": Case("lists with another workspace's id in path, query or header", "refused or ignored; none of its rows"),
+    "T03": Case(
+        "a child under another tenant's parent",
+        "404, no row",
+        (f"{MESSAGES}a_member_must_name_a_visitor_of_the_workspace_and_a_visitor_must_not",),
+    ),
+    "T04": Case("a workspace's id in a body", "400, nothing stored"),
+    "T05": Case(
+        "assigning to a member of another workspace, or a removed one",
+        "400",
+        (f"{CHANGES}only_a_member_who_may_answer_can_be_given_a_conversation",),
+    ),
+    "T06": Case(
+        "a bulk change of one's own and another's conversation",
+        "404, nothing changed",
+        (f"{CHANGES}one_that_is_not_there_stops_the_whole_change",),
+    ),
+    "T07": Case(
+        "one's own conversation with another's file",
+        "400, nothing bound",
+        (f"{FILES}a_file_belongs_to_whoever_uploaded_it_until_it_is_sent",),
+    ),
+    "T08": Case("another workspace's visitor by readable id", "404; not found by search"),
+    "T09": Case("searching for another tenant's words on every surface", "not one hit"),
+    "T10": Case("counters", "only one's own", (f"{INBOX}counters_of_one_workspace_know_nothing_of_another",)),
+    # Visitors' tokens
+    "V01": Case(
+        "every visitor endpoint without a token",
+        "401",
+        (f"{SESSIONS}without_a_token_no_endpoint_of_a_visitor_answers",),
+    ),
+    "V02": Case("a token on another visitor's conversation or file", "404"),
+    "V03": Case(
+        "a session id of one workspace in another",
+        "somebody else",
+        (f"{SESSIONS}one_session_id_is_another_visitor_in_another_workspace",),
+    ),
+    "V04": Case(
+        "an expired or revoked token",
+        "401 session_expired, at once, in every process",
+        (
+            f"{SESSIONS}unknown_expired_and_revoked_tokens_get_one_answer",
+            f"{CORE}test_processes.py::test_a_token_revoked_in_one_process_opens_nothing_in_the_other",
+        ),
+    ),
+    "V05": Case(
+        "a token in an address or a cookie",
+        "400 credential_in_url; in no log",
+        (f"{SESSIONS}a_token_in_an_address_or_a_cookie_opens_nothing",),
+    ),
+    "V06": Case(
+        "what doesn't look like a token",
+        "401 without a query",
+        (f"{SESSIONS}what_does_not_look_like_a_token_costs_no_query",),
+    ),
+    "V07": Case(
+        "a visitor on members' endpoints, a member on visitors'",
+        "403",
+        (
+            f"{SESSIONS}a_visitors_token_opens_nothing_that_is_a_members",
+            f"{SESSIONS}a_members_cookie_opens_nothing_that_is_a_visitors",
+        ),
+    ),
+    "V08": Case(
+        "a cookie and a token together",
+        "400 ambiguous_credentials",
+        (f"{SESSIONS}two_credentials_in_one_request_are_one_too_many",),
+    ),
+    "V09": Case("identifying with no more than a visitor's id", "401, and 400 with a token"),
+    "V10": Case(
+        "a token's lifetime out of bounds",
+        "400, clamped by the action",
+        (
+            f"{SETTINGS}a_session_lasts_between_an_hour_and_a_week",
+            f"{SETTINGS}the_action_itself_clamps_a_lifetime_and_the_database_refuses_another",
+        ),
+    ),
+    "V11": Case(
+        "a visitor says what isn't a visitor's to say",
+        "400, unchanged",
+        (f"{VISITOR}an_update_of_what_is_not_the_visitors_to_say_is_refused",),
+    ),
+    "V12": Case(
+        "a blocked visitor boots, sends, connects",
+        "403 blocked; 4403",
+        (
+            f"{SESSIONS}a_blocked_visitor_gets_no_further",
+            f"{SOCKET}a_blocked_visitor_is_refused_as_such",
+            f"{HUB}a_blocked_visitor_is_put_out",
+        ),
+    ),
+    "V13": Case(
+        "the database after boots", "no token in clear", (f"{SESSIONS}no_token_and_no_session_id_is_kept_in_clear",)
+    ),
+    # Members' sessions
+    "A01": Case("six wrong passwords, then the right one, by API, page and admin", "refused with the time to wait"),
+    "A02": Case(
+        "wrong password, unknown address, disabled account",
+        "one answer",
+        (
+            f"{SIGN_IN}wrong_passwords_unknown_addresses_and_people_without_a_seat_get_one_answer",
+            f"{SIGN_IN}an_unknown_address_costs_as_much_hashing_as_a_wrong_password",
+        ),
+    ),
+    "A08": Case(
+        "the session's id before and after signing in",
+        "differs",
+        (f"{SIGN_IN}the_session_is_another_one_after_signing_in",),
+    ),
+    "A09": Case("signing out, then the old cookie", "401", (f"{SIGN_IN}signing_out_ends_the_session_on_the_server",)),
+    "A10": Case("a session cookie that was never given, or is another's with one letter changed", "401"),
+    "R13": Case("a deactivated member's cookie and open socket", "401 at once; 4401 within 5 s"),
+    # Browsers
+    "S01": Case(
+        "a write by cookie without or with a wrong CSRF token, or as a form",
+        "403 or 415",
+        (
+            f"{SIGN_IN}a_write_by_cookie_needs_the_token_of_its_own_session",
+            f"{SIGN_IN}json_in_the_clothes_of_a_form_is_not_read",
+        ),
+    ),
+    "S02": Case(
+        "a change by GET, HEAD or a method in a header",
+        "405, ignored",
+        (f"{SIGN_IN}a_method_written_into_a_header_is_ignored",),
+    ),
+    "S03": Case(
+        "no origin, null, or an evil one", "403, not readable", (f"{ORIGINS}another_page_neither_boots_nor_reads",)
+    ),
+    "S04": Case(
+        "origins that look like the allowed one",
+        "403",
+        (f"{ORIGINS}another_page_neither_boots_nor_reads", f"{ORIGINS}a_living_token_opens_nothing_on_another_page"),
+    ),
+    "S05": Case(
+        "an empty list of origins",
+        "nobody; any origin is a switch of its own",
+        (
+            f"{ORIGINS}with_an_empty_list_no_page_is_allowed",
+            f"{SETTINGS}any_origin_is_a_switch_of_its_own_and_on_record",
+        ),
+    ),
+    "S06": Case(
+        "an answer to a member, asked from another site",
+        "never readable, never with credentials; varies by origin",
+        (f"{ORIGINS}no_cookie_of_a_member_is_readable_from_another_site",),
+    ),
+    "S07": Case("framing a page of ours", "only from our own"),
+    "S08": Case(
+        "the headers of every kind of answer in a deployment", "HSTS, nosniff, CSP without unsafe, cookies __Host-"
+    ),
+    # Sockets
+    "W01": Case(
+        "a handshake from a null origin; a hello from a foreign page",
+        "403; 4403",
+        (
+            f"{SOCKET}an_opaque_origin_is_refused_before_the_handshake_ends",
+            f"{SOCKET}a_token_is_refused_on_a_page_that_may_not_run_the_messenger",
+        ),
+    ),
+    "W02": Case(
+        "no hello, or something before it",
+        "4401",
+        (f"{SOCKET}who_says_nothing_for_five_seconds_is_let_go", f"{SOCKET}nothing_is_answered_before_the_greeting"),
+    ),
+    "W03": Case(
+        "a token in the socket's address",
+        "refused, in no log",
+        (f"{SOCKET}a_credential_in_the_address_is_refused_before_the_handshake_ends",),
+    ),
+    "W04": Case(
+        "a visitor subscribes to what isn't its own",
+        "an error, never a frame",
+        (f"{SOCKET}a_visitor_cannot_subscribe_to_anything_of_others",),
+    ),
+    "W05": Case(
+        "a member of another workspace subscribes",
+        "the same",
+        (f"{SOCKET}an_agent_of_another_workspace_hears_nothing",),
+    ),
+    "W06": Case(
+        "what a visitor's socket says",
+        "nothing of notes, assignments, addresses",
+        (f"{SOCKET}a_visitor_sees_nothing_but_what_a_visitor_may_see",),
+    ),
+    "W07": Case(
+        "rights end while a socket is open",
+        "4401 within 5 s",
+        (
+            f"{HUB}a_removed_member_hears_nothing_more_and_the_socket_closes",
+            f"{HUB}a_token_that_expires_closes_its_socket",
+        ),
+    ),
+    "W08": Case(
+        "too long a frame, too many frames, too many subscriptions",
+        "4400, 4429, an error",
+        (
+            f"{SOCKET}the_sixty_first_frame_within_ten_seconds_closes_the_socket",
+            f"{SOCKET}subscriptions_are_limited_and_one_may_take_anothers_place",
+        ),
+    ),
+    "W09": Case(
+        "binary, not UTF-8, not JSON, deep, unknown",
+        "4400, the process lives",
+        (
+            f"{SOCKET}a_bad_frame_closes_its_socket_and_disturbs_no_other",
+            f"{CORE}test_processes.py::test_a_live_process_survives_frames_that_make_no_sense",
+        ),
+    ),
+    "W10": Case(
+        "a tell with fields it hasn't",
+        "an error",
+        (f"{SOCKET}telling_something_that_makes_no_sense_is_an_error_frame",),
+    ),
+    "W11": Case(
+        "one socket too many",
+        "the oldest closes with 4409",
+        (f"{SOCKET}a_visitors_sixth_socket_replaces_the_oldest", f"{SOCKET}a_members_sockets_are_limited_too"),
+    ),
+    "W12": Case(
+        "a ticket used twice, too late, or elsewhere",
+        "4401",
+        (
+            f"{SOCKET}a_ticket_opens_one_socket_and_no_second",
+            f"{SOCKET}a_ticket_is_good_for_thirty_seconds",
+            f"{SOCKET}a_ticket_is_good_on_pages_of_our_own_only",
+        ),
+    ),
+    # Content
+    "X01": Case("forty ways to be markup, as messages", "text, on every surface"),
+    "X02": Case("Markdown links and pictures that lead to them", "no link, no picture"),
+    "X04": Case("the same as name, attribute, page, referrer, device", "text; only http and https become links"),
+    "X05": Case(
+        "the same as a file's name",
+        "text; the download's header is one line",
+        (f"{FILES}a_name_is_shown_cleaned_and_never_a_path",),
+    ),
+    "X07": Case("the same as the messenger's colours, addresses and words", "400, or text"),
+    # Files
+    "U01": Case(
+        "a file that isn't what its name says", "typed by content, or 415", (f"{FILES}a_file_is_what_its_content_says",)
+    ),
+    "U02": Case(
+        "pages, scripts and pictures with scripts", "415, not kept", (f"{FILES}anything_else_is_refused_and_not_kept",)
+    ),
+    "U03": Case(
+        "too large, empty, too many",
+        "413, 415, 400",
+        (f"{FILES}a_file_has_at_most_ten_megabytes", f"{FILES}a_body_that_says_it_is_too_large_is_not_read"),
+    ),
+    "U04": Case(
+        "names that are paths", "a random key; cleaned to show", (f"{FILES}a_name_is_shown_cleaned_and_never_a_path",)
+    ),
+    "U05": Case(
+        "downloading with no, another's or an old address",
+        "404",
+        (
+            f"{FILES}an_address_opens_its_file_for_five_minutes",
+            f"{FILES}an_address_that_was_tampered_with_opens_nothing",
+            f"{FILES}the_dashboard_opens_files_by_cookie_and_nobody_else_does",
+        ),
+    ),
+    "U06": Case("opening a served file", "attachment, nosniff, sandbox", (f"{FILES}a_file_is_never_a_page",)),
+    "U07": Case(
+        "pictures that are bombs or damaged",
+        "415 by the header alone",
+        (f"{FILES}a_picture_that_unpacks_into_a_bomb_is_refused_by_its_header",),
+    ),
+    "U08": Case(
+        "a file of another's, expired, used, or raced for",
+        "400; one gets it",
+        (f"{FILES}a_file_is_sent_once", f"{FILES}of_two_messages_that_race_for_a_file_one_gets_it"),
+    ),
+    "U09": Case("more files than an hour allows", "429"),
+    "U10": Case(
+        "a picture with a place in it", "only its pixels are kept", (f"{FILES}a_picture_tells_nothing_but_its_pixels",)
+    ),
+    # Parsing
+    "Q01": Case("every field of every model, posted to every write", "400, nothing changed"),
+    "Q02": Case("fields of other types", "400"),
+    "Q03": Case("limits and cursors out of bounds", "400"),
+    "Q04": Case("parameters that a list doesn't have", "400"),
+    "Q05": Case(
+        "signs of SQL and LIKE in searches",
+        "taken literally",
+        (
+            f"{INBOX}a_search_finds_words_in_messages_notes_and_people_and_nothing_by_signs",
+            f"{VISITOR}a_search_finds_the_words_and_takes_everything_else_literally",
+        ),
+    ),
+    "Q08": Case(
+        "text too long, or made of marks; names that turn the line",
+        "400; isolated when shown",
+        (f"{MESSAGES}a_message_that_makes_no_sense_is_refused",),
+    ),
+    "Q09": Case("another charset, a packed body", "415"),
+    "Q10": Case("too many fields, files, bytes, levels", "400 or 413"),
+    # Limits
+    "L01": Case("each limit and one more", "429 with Retry-After; afterwards it works"),
+    "L02": Case("the same with Redis gone", "closed ones are counted in Postgres, open ones by each process"),
+    # Data
+    "D01": Case("secrets and words through real processes", "not one in their logs"),
+    "D02": Case("an error in every handler", "a bare 500 with the request's id"),
+    "D03": Case("each audited action", "one entry, who, what, nothing secret; none if it fails"),
+    "D04": Case(
+        "an entry that can't be written",
+        "the action fails",
+        (f"{CORE}test_events.py::test_a_required_reaction_that_fails_fails_the_action",),
+    ),
+    "D05": Case("changing or deleting entries", "refused by the database"),
+    "D11": Case("what a browser keeps of answers", "no-store"),
+    "D12": Case("line breaks and colours in what is logged", "one line"),
+    # Configuration
+    "K01": Case(
+        "starting a deployment with debugging, a weak secret, any host, test settings",
+        "it doesn't start",
+        (f"{OPS}test_deployment.py::test_no_process_starts_without_a_secret_of_its_own",),
+    ),
+    "K02": Case(
+        "check --deploy",
+        "no issue",
+        (f"{OPS}test_deployment.py::test_the_deployment_s_settings_pass_django_s_own_check",),
+    ),
+    "K05": Case("addresses that others have", "absent, or not public"),
+}

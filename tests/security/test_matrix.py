@@ -1,0 +1,211 @@
+"""Everyone calls everything: the access table, to the letter.
+
+What each handler needs to be called rightly is below; a handler that isn't there is called without a body. Whoever may not call it is refused
+before the body is looked at, so the refusals hold for every handler there is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.http import HttpResponseBase
+
+from apps.core.access import ANY, Access
+from apps.core.endpoints import Endpoint, endpoints
+from tests import factories
+from tests.callers import API
+from tests.database import nothing_happens
+from tests.security.cases import case
+from tests.security.scene import NAMES, PICTURE, Person, Scene, named
+
+ENDPOINTS = [endpoint for endpoint in endpoints() if endpoint.verb not in ("LIVE", "TELL")]
+Body = Callable[[Scene, Person], Any]
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True)
+class Right:
+    """How a handler is called rightly, and with what it then answers; whether the body names what must be the caller's to see."""
+
+    answers: int = 200
+    body: Body | None = None
+    names_something: bool = False
+    form: bool = False
+
+
+def message(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"client_id": str(uuid4()), "body": "Hello"}
+
+
+def start(scene: Scene, person: Person) -> dict[str, Any]:
+    to = {"visitor": str(scene.visitor.visitor.pk)} if person.kind == "member" else {}
+    return {**message(scene, person), **to}
+
+
+def boot(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"workspace": str(scene.workspace.pk), "session_id": factories.session_id()}
+
+
+def credentials(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"email": scene.agent.member.user.email, "password": factories.PASSWORD}
+
+
+def security(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"allowed_origins": ["https://other.example"], "any_origin": False, "session_lifetime": 3600}
+
+
+def event(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"events": [{"id": str(uuid4()), "name": "looked", "at": "2026-01-01T00:00:00Z"}]}
+
+
+def bulk(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"conversations": [scene.conversation], "change": {"status": "closed"}}
+
+
+def always(**fields: Any) -> Body:
+    return lambda scene, person: fields
+
+
+RIGHT: Mapping[tuple[str, str], Right] = {
+    ("POST", "/api/v1/session"): Right(body=credentials),
+    ("DELETE", "/api/v1/session"): Right(204),
+    ("POST", "/api/v1/live/tickets"): Right(),
+    ("PATCH", "/api/v1/workspace/messenger"): Right(body=always(greeting="Hello there")),
+    ("PUT", "/api/v1/workspace/security"): Right(body=security),
+    ("POST", "/api/v1/widget/boot"): Right(body=boot),
+    ("DELETE", "/api/v1/widget/session"): Right(204),
+    ("PATCH", "/api/v1/widget/visitor"): Right(body=always(name="Maya K.")),
+    ("POST", "/api/v1/widget/events"): Right(body=event),
+    ("POST", "/api/v1/conversations"): Right(201, start, names_something=True),
+    ("POST", "/api/v1/conversations/bulk"): Right(body=bulk, names_something=True),
+    ("POST", "/api/v1/conversations/<uuid:conversation_id>/messages"): Right(201, message),
+    ("PUT", "/api/v1/conversations/<uuid:conversation_id>/status"): Right(body=always(status="closed")),
+    ("PUT", "/api/v1/conversations/<uuid:conversation_id>/assignee"): Right(body=always(member=None)),
+    ("PUT", "/api/v1/conversations/<uuid:conversation_id>/seen"): Right(204, always(seq=1)),
+    ("PUT", "/api/v1/conversations/<uuid:conversation_id>/draft"): Right(body=always(kind="message", body="We")),
+    ("DELETE", "/api/v1/conversations/<uuid:conversation_id>/draft"): Right(204),
+    ("POST", "/api/v1/attachments"): Right(
+        201, form=True, body=lambda scene, person: {"file": named(PICTURE, "b.png")}
+    ),
+    ("ANY", "/api/"): Right(404),
+    ("GET", "/inbox/messages/<uuid:conversation_id>/"): Right(body=always(before="3")),
+    ("POST", "/sign-in/"): Right(302, form=True, body=credentials),
+    ("POST", "/sign-out/"): Right(302, form=True),
+    ("GET", "/settings/"): Right(302),
+    ("POST", "/settings/messenger/"): Right(422, form=True),
+    ("POST", "/settings/security/"): Right(
+        302, form=True, body=always(allowed_origins="https://a.example", session_lifetime="3600")
+    ),
+    ("GET", "/"): Right(302),
+    ("GET", "/demo/"): Right(404),
+    ("GET", "/demo/bikes/<slug:slug>/"): Right(404),
+}
+
+
+def is_page(endpoint: Endpoint) -> bool:
+    return not endpoint.name.startswith("/api/")
+
+
+def is_addressed(endpoint: Endpoint) -> bool:
+    """Whether the address names something that not everybody may see."""
+    return re.search("<uuid:", endpoint.name) is not None
+
+
+def may(access: Access, person: Person) -> bool:
+    if person.kind == "visitor":
+        return access.visitor
+    return person.kind == "member" and (access.member == ANY or access.member in person.held)
+
+
+def expected(endpoint: Endpoint, person: Person) -> tuple[int, str | None]:
+    """Return the status and the error's code that the table promises this person."""
+    right = RIGHT.get((endpoint.verb, endpoint.name), Right())
+    assert endpoint.access is not None
+    if person.kind == "ended" and not is_page(endpoint) and endpoint.verb != "ANY":
+        return 401, "session_expired"
+    if (endpoint.verb, endpoint.name) == ("GET", "/sign-in/") and person.kind == "member":
+        return 302, None
+    if endpoint.access.public:
+        return right.answers, None
+    if is_page(endpoint) and person.kind != "member":
+        return 302, None
+    if person.kind == "nobody":
+        return 401, "not_authenticated"
+    if not may(endpoint.access, person):
+        return 403, None if is_page(endpoint) else "forbidden"
+    names = right.names_something and person.kind == "member"
+    if not person.own and (is_addressed(endpoint) or names):
+        return NOT_FOUND, None if is_page(endpoint) else "not_found"
+    return right.answers, None
+
+
+def call(endpoint: Endpoint, person: Person, scene: Scene, ids: Mapping[str, Any]) -> Any:
+    """Call a handler as this person, rightly but for who they are."""
+    right = RIGHT.get((endpoint.verb, endpoint.name), Right())
+    address = re.sub(r"<\w+:(\w+)>", lambda match: str(ids[match.group(1)]), endpoint.name)
+    verb = "GET" if endpoint.verb == "ANY" else endpoint.verb
+    body = right.body(scene, person) if right.body else None
+    headers = dict(person.caller.headers)
+    if endpoint.name.endswith("/widget/boot"):
+        headers["Origin"] = factories.ORIGIN
+    if right.form or verb == "GET":
+        return getattr(person.caller.client, verb.lower())(address, body or {}, headers=headers)
+    return person.caller.call(verb, address.removeprefix(API), {} if body is None else body, Origin=headers["Origin"])
+
+
+def said(response: HttpResponseBase) -> Any:
+    """Return what a refusal says, without what differs each time."""
+    if response.headers.get("Content-Type") != "application/json":
+        return re.sub(rb'name="(csrf-token" content|csrfmiddlewaretoken" value)="[^"]*"', b"", response.content)  # type: ignore[attr-defined]
+    error = response.json()["error"]  # type: ignore[attr-defined]
+    return {name: value for name, value in error.items() if name != "request_id"}
+
+
+@case("T01", "V01", "V02", "V07")
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.verb} {endpoint.name}")
+def test_everyone_gets_what_the_access_table_promises(cell: Scene, endpoint: Endpoint, name: str) -> None:
+    person = cell.person(name)
+    status, code = expected(endpoint, person)
+    if status < 400 and not (
+        status == 302 and person.kind != "member" and is_page(endpoint) and not endpoint.access.public
+    ):  # type: ignore[union-attr]
+        response = call(endpoint, person, cell, cell.ids)
+        assert response.status_code == status, response.content[:500]
+        return
+    with nothing_happens():
+        response = call(endpoint, person, cell, cell.ids)
+    assert response.status_code == status, response.content[:500]
+    if code is not None:
+        assert response.json()["error"]["code"] == code
+    if status == 302:
+        assert response["Location"].startswith("/sign-in/?next=")
+    if status == NOT_FOUND:
+        assert said(response) == said(call(endpoint, person, cell, cell.random_ids)), "not like an id that never was"
+
+
+def test_the_scene_has_everybody() -> None:
+    assert len(NAMES) == len(set(NAMES)) == 13
+
+
+def test_the_scenes_people_are_the_named_ones(cell: Scene) -> None:
+    assert [person.name for person in cell.people] == NAMES
+
+
+def test_what_is_called_rightly_still_exists() -> None:
+    assert set(RIGHT) <= {(endpoint.verb, endpoint.name) for endpoint in ENDPOINTS}
+
+
+def test_every_write_is_called_rightly() -> None:
+    writes = {
+        (endpoint.verb, endpoint.name) for endpoint in ENDPOINTS if endpoint.verb in ("POST", "PUT", "PATCH", "DELETE")
+    }
+    needing_no_body = {("POST", "/api/v1/widget/session/refresh")}
+    assert writes - needing_no_body <= set(RIGHT), (
+        "say in RIGHT how it is called, so that those who may are let through"
+    )
