@@ -81,7 +81,7 @@ class Product:
 
     def environment(self) -> Mapping[str, str]:
         """Return the environment in which our own processes find the running services."""
-        kept = json.loads((self.folder / ENVIRONMENT).read_text(encoding="utf-8"))
+        kept: dict[str, str] = json.loads((self.folder / ENVIRONMENT).read_text(encoding="utf-8"))
         return self.base_environment() | {"DJANGO_SETTINGS_MODULE": "opencom_project.settings"} | kept
 
     def pids(self, *roles: str) -> list[int]:

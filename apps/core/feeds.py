@@ -132,7 +132,7 @@ class Feed:
         except (NotVisible, PermissionDenied, DataError):
             # Arguments that the database can't even compare name nothing that exists.
             self._refuse("not_found", "This doesn't exist, or not for you.")
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             # Whatever a query or its template raises is a fault of ours: who waits must be told, and so must the log.
             logger.error("live query %s failed", self.query.name, exc_info=error)
             self._refuse("internal", "Something went wrong on our side.")

@@ -38,7 +38,7 @@ def dom(stage: Stage) -> Iterator[Row]:
         browser.ask("open_dashboard", port=stage.product.port, cookie=cookie, conversation=visitor["conversation"])
         browser.ask("open_floor", port=floor.port)
         comparison = Comparison()
-        samples = {"ours": [], "floor": []}
+        samples: dict[str, list[list[float]]] = {"ours": [], "floor": []}
         for _ in range(plan.rounds):
             for side, values in samples.items():
                 values.append(browser.ask("send", side=side, visitor=visitor, count=plan.dom_sends, pause=PAUSE))
