@@ -43,8 +43,12 @@ class MessagesList(Log):
         return (public_topic(params.conversation) if actor.kind == "visitor" else topic(params.conversation),)
 
     def head(self, actor: Actor, params: ConversationParams) -> int:
-        conversation = _conversation(actor, params.conversation)
-        return conversation.public_head if actor.kind == "visitor" else conversation.head
+        number = "public_head" if actor.kind == "visitor" else "head"
+        for head in (
+            Conversation.objects.visible_to(actor).filter(pk=params.conversation).values_list(number, flat=True)
+        ):
+            return int(head)
+        raise NotVisible
 
     def last(self, actor: Actor, params: ConversationParams) -> Answer:
         conversation = _conversation(actor, params.conversation)
@@ -96,7 +100,7 @@ class ConversationGet(Value):
     Params = ConversationParams
     template = "conversations/inbox.html#conversation_header"
     context_name = "conversation"
-    pause = 0.05
+    pause = 0.02
 
     def topics(self, actor: Actor, params: ConversationParams) -> Iterable[str]:
         return (public_topic(params.conversation) if actor.kind == "visitor" else topic(params.conversation),)
@@ -120,7 +124,7 @@ class InboxList(Rows):
     Params = InboxParams
     template = "conversations/inbox.html#row"
     context_name = "row"
-    pause = 0.05
+    pause = 0.02
 
     def topics(self, actor: Actor, params: InboxParams) -> Iterable[str]:
         return (inbox_topic(getattr(actor, "workspace_id", None)),)

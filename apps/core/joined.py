@@ -38,14 +38,23 @@ class _Part:
 class Joined(Generic[Row]):
     """Looks one ``model`` up with what ``paths`` name (foreign keys, ``a__b``), where ``where`` holds; columns of the model are ``base.…``.
 
-    ``extra`` names attributes to set from expressions, such as {"remaining": "base.expires_at - now()"}. Generated columns are left out.
+    ``extra`` names attributes to set from expressions, such as {"remaining": "base.expires_at - now()"}. ``only`` names
+    the fields to read of a path, where not all are wanted; the others are deferred. Generated columns are left out.
     """
 
-    def __init__(self, model: type[Row], *paths: str, where: str, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        model: type[Row],
+        *paths: str,
+        where: str,
+        extra: Mapping[str, str] | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
         self.model = model
         self.paths = paths
         self.where = where
         self.extra = dict(extra or {})
+        self.only = dict(only or {})
 
     def first(self, parameters: Sequence[Any]) -> Row | None:
         """Return the row, or None where there is none."""
@@ -75,7 +84,7 @@ class Joined(Generic[Row]):
         for path in self.paths:
             steps = tuple(path.split("__"))
             target: Any = parts[steps[:-1]].model._meta.get_field(steps[-1]).related_model
-            parts[steps] = _Part(steps, target, _fields(target))
+            parts[steps] = _Part(steps, target, _fields(target, self.only.get(path)))
         return list(parts.values())
 
     @cached_property
@@ -92,5 +101,6 @@ class Joined(Generic[Row]):
         return f'LEFT JOIN "{table}" AS {part.alias} ON {part.alias}."{primary}" = {owner.alias}."{key.column}"'
 
 
-def _fields(model: type[models.Model]) -> list[models.Field[Any, Any]]:
-    return [field for field in model._meta.concrete_fields if not field.generated]
+def _fields(model: type[models.Model], only: Sequence[str] | None = None) -> list[models.Field[Any, Any]]:
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
+    return fields if only is None else [field for field in fields if field.primary_key or field.attname in only]

@@ -79,9 +79,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if origin == "null" or scope["query_string"]:
         await send({"type": "websocket.close", "code": 4403})
         return
+    address = client_address(scope)
     await send({"type": "websocket.accept"})
     wire = scope.get("extensions", {}).get(EXTENSION) or PlainWire(send)
-    socket = Socket(wire, origin, client_address(scope))
+    socket = Socket(wire, origin, address)
     centre = hub.current()
     centre.enter(socket)
     try:

@@ -38,7 +38,7 @@ def visitor_of(request: HttpRequest, token: str) -> Visitor | None:
 @fill("live.token")
 def identify_by_token(token: str, origin: str | None) -> Identity | None:
     """Return whose token this is. Raises PermissionDenied for a page that may not run the messenger, or a blocked visitor."""
-    session = actions.session_of(token)
+    session = actions.brief_session_by_hash(actions.hash_token(token)) if actions.is_token(token) else None
     if session is None:
         return None
     if not origins.allows(session.workspace, origin) or session.visitor.blocked:
@@ -54,7 +54,7 @@ def _identity(session: VisitorSession) -> Identity:
 
 
 def _renewed(token_hash: bytes) -> Identity | None:
-    session = actions.session_by_hash(token_hash)
+    session = actions.brief_session_by_hash(token_hash)
     return None if session is None or session.visitor.blocked else _identity(session)
 
 
