@@ -1,0 +1,247 @@
+"""The audit log: each audited action is written down once, with who, what and what was before; never changed, never with a secret."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+
+from apps.audit.models import AuditEntry
+from apps.conversations import actions as conversations
+from apps.conversations.models import Conversation
+from apps.core import events
+from apps.core.access import System
+from apps.workspaces import actions
+from apps.workspaces.models import Member, Workspace
+from tests import callers, factories
+from tests.callers import Booted, SignedIn
+from tests.database import nothing_happens
+from tests.factories import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+Entry = dict[str, Any]
+
+
+class Scene:
+    """A workspace, its people, and what they do there that is written down."""
+
+    def __init__(self) -> None:
+        self.workspace = factories.make_workspace()
+        self.owner, self.agent = (
+            callers.signed_in(self.workspace, "owner"),
+            callers.signed_in(self.workspace, name="Ada"),
+        )
+        self.visitor = callers.booted(self.workspace)
+        self.conversation = factories.start(self.visitor.visitor, "CANARY of the visitor")
+        self.operator, self.newcomer = factories.make_user(), factories.make_user()
+
+    def do(self, name: str) -> Entry:
+        """Do what the event is about; returns what the entry must say."""
+        doing: dict[str, Callable[[], Entry]] = {
+            "member.signed_in": self._sign_in,
+            "member.signed_out": self._sign_out,
+            "member.added": self._add,
+            "member.changed": self._change,
+            "member.removed": self._remove,
+            "member.locked_out": self._lock_out,
+            "member.let_in": self._let_in,
+            "workspace.created": self._create,
+            "workspace.messenger_changed": self._change_messenger,
+            "workspace.security_changed": self._change_security,
+            "conversation.status_changed": self._close,
+            "conversation.assigned": self._assign,
+        }
+        return doing[name]()
+
+    def entry(self, by: Any, about: Any, details: Entry | None = None) -> Entry:
+        """Return an entry by an actor (a member, or the system) about a row."""
+        return {
+            "workspace_id": self.workspace.pk,
+            "actor_kind": by.kind,
+            "actor_id": by.pk,
+            "actor_label": by.label,
+            "subject_kind": about._meta.label_lower,
+            "subject_id": about.pk,
+            "details": details or {},
+        }
+
+    def _sign_in(self) -> Entry:
+        body = {"email": self.agent.member.user.email, "password": PASSWORD}
+        assert callers.nobody().post("/session", body).status_code == 200
+        return self.entry(self.agent.member, self.agent.member)
+
+    def _sign_out(self) -> Entry:
+        assert self.agent.delete("/session").status_code == 204
+        return self.entry(self.agent.member, self.agent.member)
+
+    def _add(self) -> Entry:
+        made = actions.add_member(self.workspace, self.newcomer, "viewer", by=self.owner.member)
+        return self.entry(self.owner.member, made, {"role": "viewer"})
+
+    def _change(self) -> Entry:
+        actions.change_role(self.agent.member, "admin", by=self.owner.member)
+        return self.entry(self.owner.member, self.agent.member, {"before": "agent", "after": "admin"})
+
+    def _remove(self) -> Entry:
+        said = {"user": str(self.agent.member.user_id), "role": "agent"}
+        expected = self.entry(self.owner.member, self.agent.member, said)
+        actions.remove_member(Member.objects.get(pk=self.agent.member.pk), by=self.owner.member)
+        return expected
+
+    def _lock_out(self) -> Entry:
+        actions.deactivate_user(self.agent.member.user, by=System("admin"), operator=self.operator)
+        return self.entry(System(), self.agent.member, {"operator": str(self.operator.pk)})
+
+    def _let_in(self) -> Entry:
+        actions.activate_user(self.agent.member.user, by=System("admin"), operator=self.operator)
+        return self.entry(System(), self.agent.member, {"operator": str(self.operator.pk)})
+
+    def _create(self) -> Entry:
+        owner = actions.create_workspace("New", owner=self.newcomer)
+        return {**self.entry(owner, owner.workspace), "workspace_id": owner.workspace_id}
+
+    def _change_messenger(self) -> Entry:
+        answer = self.owner.patch("/workspace/messenger", {"greeting": "CANARY of the greeting", "theme": "dark"})
+        assert answer.status_code == 200
+        return self.entry(self.owner.member, self.workspace, {"fields": ["greeting", "theme"]})
+
+    def _change_security(self) -> Entry:
+        body = {"allowed_origins": [factories.ORIGIN], "any_origin": True, "session_lifetime": 86_400}
+        assert self.owner.put("/workspace/security", body).status_code == 200
+        return self.entry(self.owner.member, self.workspace, {"any_origin": {"before": False, "after": True}})
+
+    def _close(self) -> Entry:
+        assert self.agent.put(f"/conversations/{self.conversation.pk}/status", {"status": "closed"}).status_code == 200
+        return self.entry(self.agent.member, self.conversation, {"before": "open", "after": "closed"})
+
+    def _assign(self) -> Entry:
+        body = {"member": str(self.agent.member.pk)}
+        assert self.owner.put(f"/conversations/{self.conversation.pk}/assignee", body).status_code == 200
+        return self.entry(self.owner.member, self.conversation, {"before": None, "after": body["member"]})
+
+
+AUDITED = sorted(name for name, event in events.registry.items() if event.audited)
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.mark.parametrize("name", AUDITED)
+def test_an_audited_action_is_written_down_once_with_who_and_what(scene: Scene, name: str) -> None:
+    before = set(AuditEntry.objects.values_list("pk", flat=True))
+    expected = scene.do(name)
+    made = AuditEntry.objects.exclude(pk__in=before).filter(action=name)
+    entry = made.get()
+    assert {field: getattr(entry, field) for field in expected} == expected
+    text = str(list(AuditEntry.objects.values()))
+    for secret in ("CANARY", PASSWORD, scene.visitor.token):
+        assert secret not in text
+
+
+@pytest.mark.parametrize("name", AUDITED)
+def test_an_action_that_is_undone_was_never_written_down(scene: Scene, name: str) -> None:
+    with nothing_happens(), transaction.atomic():
+        scene.do(name)
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("name", [name for name in AUDITED if name not in ("member.signed_in", "member.signed_out")])
+def test_what_cannot_be_written_down_is_not_done(scene: Scene, name: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_auditentry ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+    for caller in (scene.owner, scene.agent):
+        caller.client.raise_request_exception = False
+    with nothing_happens(), pytest.raises((DatabaseError, AssertionError)):
+        scene.do(name)
+
+
+def test_an_action_by_the_clock_is_the_systems(scene: Scene) -> None:
+    until = datetime.now(UTC) + timedelta(days=1)
+    conversations.change_status(scene.conversation, "snoozed", by=scene.agent.member, until=until)
+    conversations.change_status(scene.conversation, "open", by=System("snooze"))
+    entry = AuditEntry.objects.filter(action="conversation.status_changed").latest("created_at", "id")
+    assert (entry.actor_kind, entry.actor_id, entry.actor_label) == ("system", None, "Opencom")
+    assert entry.details == {"before": "snoozed", "after": "open"}
+
+
+def test_what_is_refused_or_changes_nothing_is_not_written_down(scene: Scene) -> None:
+    path = f"/conversations/{scene.conversation.pk}"
+    outsider = callers.signed_in(factories.make_workspace("Other"), "owner")
+    viewer = callers.signed_in(scene.workspace, "viewer")
+    with nothing_happens():
+        assert outsider.put(f"{path}/status", {"status": "closed"}).status_code == 404
+        assert viewer.put(f"{path}/status", {"status": "closed"}).status_code == 403
+        assert scene.agent.put(f"{path}/status", {"status": "open"}).status_code == 200
+        assert scene.agent.put(f"{path}/assignee", {"member": str(uuid.uuid4())}).status_code == 400
+        assert callers.nobody().post("/session", {"email": "a@team.example", "password": "wrong"}).status_code == 401
+
+
+def test_each_conversation_of_a_bulk_change_is_written_down(scene: Scene) -> None:
+    rows = [scene.conversation, factories.start(scene.visitor.visitor)]
+    body = {"conversations": [str(row.pk) for row in rows], "change": {"status": "closed"}}
+    assert scene.agent.post("/conversations/bulk", body).status_code == 200
+    subjects = AuditEntry.objects.filter(action="conversation.status_changed").values_list("subject_id", flat=True)
+    assert set(subjects) == {row.pk for row in rows}
+
+
+# Append-only
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit_auditentry SET actor_label = 'somebody else'",
+        "UPDATE audit_auditentry SET details = '{}' WHERE false OR id IS NOT NULL",
+        "DELETE FROM audit_auditentry",
+    ],
+)
+def test_the_database_changes_and_deletes_no_entry(scene: Scene, statement: str) -> None:
+    scene.do("conversation.status_changed")
+    with nothing_happens(), pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement)
+    AuditEntry.objects.create(
+        workspace_id=scene.workspace.pk, action="test", actor_kind="system", actor_label="test", subject_kind="test"
+    )
+
+
+def test_the_models_own_ways_are_refused_too(scene: Scene) -> None:
+    scene.do("conversation.status_changed")
+    entry = AuditEntry.objects.latest("created_at")
+    with nothing_happens():
+        for change in (
+            lambda: AuditEntry.objects.update(action="another"),
+            lambda: AuditEntry.objects.all().delete(),
+            entry.delete,
+            entry.save,
+        ):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                change()
+
+
+def test_an_entry_outlives_what_it_is_about(scene: Scene) -> None:
+    scene.do("conversation.status_changed")
+    Conversation.objects.filter(pk=scene.conversation.pk).delete()
+    entry = AuditEntry.objects.get(action="conversation.status_changed")
+    assert entry.subject_id == scene.conversation.pk
+    assert entry.actor_label == "Ada"
+
+
+# Who may see it
+
+
+def test_members_see_the_entries_of_their_own_workspace_only(scene: Scene, agent: SignedIn, visitor: Booted) -> None:
+    scene.do("conversation.assigned")
+    elsewhere: Workspace = agent.member.workspace
+    ours = AuditEntry.objects.visible_to(scene.owner.member)
+    assert {entry.workspace_id for entry in ours} == {scene.workspace.pk}
+    assert {entry.workspace_id for entry in AuditEntry.objects.visible_to(agent.member)} == {elsewhere.pk}
+    for actor in (visitor.visitor, System()):
+        assert not AuditEntry.objects.visible_to(actor).exists()

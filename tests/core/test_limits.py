@@ -1,0 +1,364 @@
+"""Limits: each lets its number through and refuses the next, says when to come back, and counts on when Redis is gone."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.utils import timezone
+
+from apps.core import limits
+from apps.core.limits import Gone, Limit
+from apps.core.models import Bucket
+from apps.core.volatile import volatile
+from apps.workspaces.models import Workspace
+from tests import callers, factories
+from tests.callers import Booted, SignedIn, refusal
+from tests.database import nothing_happens
+from tests.live import LiveThread, wait_until
+
+pytestmark = pytest.mark.usefixtures("limits_enforced", "media")
+
+Call = Callable[[], Any]
+
+
+@pytest.fixture(autouse=True)
+def database(request: pytest.FixtureRequest) -> None:
+    if "committed" not in request.fixturenames:
+        request.getfixturevalue("db")
+
+
+class People:
+    """Everybody whose calls are counted, and one more of each kind whose aren't."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.visitor, self.other_visitor = callers.booted(workspace), callers.booted(workspace)
+        self.agent, self.other_agent = callers.signed_in(workspace), callers.signed_in(workspace)
+        self.conversations = [factories.start(self.visitor.visitor) for _ in range(8)]
+        self.others = factories.start(self.other_visitor.visitor)
+
+    def wrong_password(self, member: SignedIn, address: str = "192.0.2.1") -> Any:
+        body = {"email": member.member.user.email, "password": "not this one"}
+        caller = callers.nobody()
+        caller.client.defaults["REMOTE_ADDR"] = address
+        return caller.post("/session", body)
+
+    def boot(self, address: str = "192.0.2.1") -> Any:
+        caller = callers.nobody()
+        caller.client.defaults["REMOTE_ADDR"] = address
+        return caller.post("/widget/boot", {"workspace": str(self.workspace.pk), "session_id": factories.session_id()})
+
+
+@pytest.fixture
+def people(workspace: Workspace) -> People:
+    return People(workspace)
+
+
+def upload(caller: Any) -> Any:
+    return caller.upload(SimpleUploadedFile("a.txt", b"text"))
+
+
+def event() -> dict[str, str]:
+    return {"id": str(uuid.uuid4()), "name": "looked", "at": timezone.now().isoformat()}
+
+
+def calls(people: People, name: str) -> tuple[Call, Call]:
+    """Return a call that the limit counts, and the same call by somebody whom it doesn't count."""
+    numbers = iter(range(10_000))
+    to_spread = people.conversations
+    match name:
+        case "login_failures":
+            # From another address each time, so that only the account's limit is reached.
+            return (
+                lambda: people.wrong_password(people.agent, f"192.0.2.{next(numbers) + 1}"),
+                lambda: people.wrong_password(people.other_agent, "198.51.100.1"),
+            )
+        case "logins_by_address":
+            members = [callers.signed_in(people.workspace) for _ in range(20)]
+            return (
+                lambda: people.wrong_password(members[next(numbers)]),
+                lambda: people.wrong_password(people.other_agent, "198.51.100.1"),
+            )
+        case "boots_by_address":
+            return people.boot, lambda: people.boot("198.51.100.1")
+        case "identify":
+
+            def name_it(who: Booted) -> Any:
+                return who.patch("/widget/visitor", {"name": str(next(numbers))})
+
+            return lambda: name_it(people.visitor), lambda: name_it(people.other_visitor)
+        case "new_conversations":
+            return people.visitor.start, people.other_visitor.start
+        case "visitor_messages":
+            return (
+                lambda: people.visitor.say(to_spread[next(numbers) % 8]),
+                lambda: people.other_visitor.say(people.others),
+            )
+        case "member_messages":
+            return (
+                lambda: people.agent.say(to_spread[next(numbers) % 8]),
+                lambda: people.other_agent.say(to_spread[next(numbers) % 8]),
+            )
+        case "conversation_messages":
+            writers = [callers.signed_in(people.workspace) for _ in range(4)]
+            return (
+                lambda: writers[next(numbers) % 4].say(to_spread[0]),
+                lambda: writers[next(numbers) % 4].say(to_spread[1]),
+            )
+        case "tracked_events":
+
+            def track(who: Booted) -> Any:
+                return who.post("/widget/events", {"events": [event() for _ in range(10)]})
+
+            return lambda: track(people.visitor), lambda: track(people.other_visitor)
+        case "visitor_uploads":
+            return lambda: upload(people.visitor), lambda: upload(people.other_visitor)
+        case "member_uploads":
+            return lambda: upload(people.agent), lambda: upload(people.other_agent)
+        case "searches":
+            return lambda: people.agent.get("/visitors", q="x"), lambda: people.other_agent.get("/conversations", q="x")
+        case "member_requests":
+            return lambda: people.agent.get("/session"), lambda: people.other_agent.get("/session")
+    raise LookupError(name)
+
+
+COSTS = {"tracked_events": 10}
+OVER_SOCKETS = {"sockets_by_address", "tells"}
+BY_HTTP = sorted(set(limits.RATES) - OVER_SOCKETS)
+
+
+def let_pass(seconds: float) -> None:
+    """Let every bucket be so much older."""
+
+    def age(client: Any) -> None:
+        for key in client.scan_iter("limit:*"):
+            client.hset(key, "t", float(client.hget(key, "t")) - seconds)
+
+    volatile.call(age)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE core_bucket SET filled_at = filled_at - make_interval(secs => %s)", [seconds])
+
+
+def spend_whole(limit: Limit, call: Call) -> Any:
+    """Call until the limit is reached: its burst, and what has trickled in meanwhile, passes. Returns the refusal."""
+    started, passed = time.monotonic(), 0
+    while True:
+        answer = call()
+        if answer.status_code == 429:
+            break
+        passed += COSTS.get(limit.name, 1)
+        assert passed <= limit.burst + (time.monotonic() - started) * limit.amount / limit.seconds + 1, "never refused"
+    assert passed >= limit.burst, f"refused after {passed} of {limit.burst}"
+    return answer
+
+
+@pytest.mark.parametrize("name", BY_HTTP)
+def test_a_limit_lets_its_number_through_and_refuses_the_next_for_as_long_as_it_says(people: People, name: str) -> None:
+    limit = limits.RATES[name]
+    call, by_somebody_else = calls(people, name)
+    answer = spend_whole(limit, call)
+    assert refusal(answer) == (429, "rate_limited")
+    retry_after = int(answer.headers["Retry-After"])
+    assert 1 <= retry_after <= limit.seconds * COSTS.get(name, 1) / limit.amount + 1
+    assert by_somebody_else().status_code != 429, "one's limit is not another's"
+    let_pass(retry_after)
+    assert call().status_code != 429, "it said when to come back"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["visitor_messages", "new_conversations", "identify", "visitor_uploads", "tracked_events", "boots_by_address"],
+)
+def test_what_is_refused_is_not_done(people: People, name: str) -> None:
+    call, _ = calls(people, name)
+    spend_whole(limits.RATES[name], call)
+    with nothing_happens():
+        answer = call()
+    assert answer.status_code == 429
+
+
+def test_every_rate_is_tried() -> None:
+    assert set(BY_HTTP) | OVER_SOCKETS == set(limits.RATES)
+
+
+def test_a_replay_is_answered_and_starts_no_new_conversation(people: People) -> None:
+    client_id = str(uuid.uuid4())
+    first = people.visitor.start("Once.", client_id=client_id)
+    for _ in range(limits.NEW_CONVERSATIONS.burst):
+        people.visitor.start()
+    let_pass(10)  # messages have trickled in again, conversations have not
+    assert refusal(people.visitor.start()) == (429, "rate_limited")
+    again = people.visitor.start("Once.", client_id=client_id)
+    assert (again.status_code, again.json()["message"]["id"]) == (200, first.json()["message"]["id"])
+
+
+# Signing in
+
+
+def test_after_five_wrong_passwords_the_right_one_has_to_wait_too(people: People) -> None:
+    for number in range(5):
+        assert refusal(people.wrong_password(people.agent, f"192.0.2.{number + 1}")) == (401, "sign_in_refused")
+    right = {"email": people.agent.member.user.email, "password": factories.PASSWORD}
+    with nothing_happens():
+        answer = callers.nobody().post("/session", right)
+        assert refusal(answer) == (429, "rate_limited")
+    assert int(answer.headers["Retry-After"]) > 60
+    let_pass(int(answer.headers["Retry-After"]))
+    assert callers.nobody().post("/session", right).status_code == 200
+
+
+def test_a_right_password_forgives_the_wrong_ones_before_it(people: People) -> None:
+    right = {"email": people.agent.member.user.email.upper(), "password": factories.PASSWORD}
+    for round_ in range(2):
+        for number in range(4):
+            assert people.wrong_password(people.agent, f"192.0.2.{round_ * 10 + number + 1}").status_code == 401
+        caller = callers.nobody()
+        caller.client.defaults["REMOTE_ADDR"] = f"192.0.2.{round_ + 100}"
+        assert caller.post("/session", right).status_code == 200
+
+
+def test_an_address_header_of_ones_own_making_changes_nothing(people: People) -> None:
+    def boot(forwarded: str) -> Any:
+        body = {"workspace": str(people.workspace.pk), "session_id": factories.session_id()}
+        return callers.nobody().post("/widget/boot", body, X_Forwarded_For=forwarded)
+
+    for number in range(limits.BOOTS_BY_ADDRESS.burst):
+        boot(f"203.0.113.{number}")
+    assert refusal(boot("203.0.113.200")) == (429, "rate_limited")
+
+
+def test_behind_our_own_proxy_the_address_is_the_one_it_saw(people: People, settings: Any) -> None:
+    settings.TRUSTED_PROXIES = [ip_network("127.0.0.0/8")]
+
+    def boot(forwarded: str) -> int:
+        body = {"workspace": str(people.workspace.pk), "session_id": factories.session_id()}
+        return int(callers.nobody().post("/widget/boot", body, X_Forwarded_For=forwarded).status_code)
+
+    for number in range(limits.BOOTS_BY_ADDRESS.burst):
+        assert boot(f"10.9.8.{number}, 203.0.113.7") == 200, (
+            "what a client wrote before the proxy's own entry counts for nothing"
+        )
+    assert boot("203.0.113.7") == 429
+    assert boot("203.0.113.8") == 200
+
+
+def test_neighbours_in_one_ipv6_network_are_one_address(people: People) -> None:
+    for number in range(limits.BOOTS_BY_ADDRESS.burst):
+        assert people.boot(f"2001:db8:1:2::{number + 1:x}").status_code == 200
+    assert people.boot("2001:db8:1:2:ffff::1").status_code == 429
+    assert people.boot("2001:db8:1:3::1").status_code == 200
+
+
+def test_no_address_and_no_account_is_kept_by_name(people: People, settings: Any) -> None:
+    settings.REDIS_URL = ""
+    people.wrong_password(people.agent, "192.0.2.77")
+    keys = list(Bucket.objects.values_list("key", flat=True))
+    assert len(keys) == 2
+    assert not any("192.0.2.77" in key or "@" in key for key in keys)
+
+
+# Over the socket
+
+
+@pytest.mark.usefixtures("committed")
+class TestSockets:
+    """The same buckets over the live socket."""
+
+    def test_one_socket_too_many_from_an_address_is_refused_before_it_is_known(
+        self, live: LiveThread, visitor: Booted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "SOCKETS_BY_ADDRESS", replace(limits.SOCKETS_BY_ADDRESS, burst=2, amount=2))
+        first, second = (live.socket_of(visitor) for _ in range(2))
+        third = live.connect(visitor.headers["Origin"])
+        third.send(type="hello", token=visitor.token)
+        assert third.closed() == 4429
+        assert first.settle() == second.settle() == []
+        let_pass(31)
+        assert live.socket_of(visitor).settle() == []
+
+    def test_more_typing_than_anybody_types_is_dropped_in_silence(
+        self, live: LiveThread, visitor: Booted, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "TELLS", replace(limits.TELLS, burst=2, amount=2))
+        conversation = factories.start(visitor.visitor)
+        socket = live.socket_of(visitor)
+        heard: list[bool] = []
+        monkeypatch.setattr(live.hub, "whisper", lambda whisper: heard.append(whisper.news is not None))
+        for _ in range(4):
+            socket.tell("typing", conversation=conversation.pk)
+        assert socket.settle() == []
+        wait_until(lambda: len(heard) >= 2, "the first two are heard")
+        assert heard == [True, True]
+
+
+# With Redis gone
+
+
+@pytest.fixture(params=["none is used", "it doesn't answer"])
+def without_redis(request: pytest.FixtureRequest, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Redis, by choice or by accident; and nothing remembered by this process."""
+    settings.REDIS_URL = "" if request.param == "none is used" else "redis://127.0.0.1:1/0"
+    monkeypatch.setattr(volatile, "_client", None)
+    monkeypatch.setattr(volatile, "_resting_until", 0.0)
+    monkeypatch.setattr(limits, "_own", limits.OwnBuckets())
+
+
+def be_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_own", limits.OwnBuckets())
+
+
+@pytest.mark.parametrize("name", BY_HTTP)
+def test_without_redis_a_limit_still_holds(
+    without_redis: None, people: People, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit = limits.RATES[name]
+    call, by_somebody_else = calls(people, name)
+    answer = spend_whole(limit, call)
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert by_somebody_else().status_code != 429
+    be_another_process(monkeypatch)
+    if limit.gone is Gone.CLOSED:
+        assert call().status_code == 429, "counted in Postgres, whichever process asks"
+        assert Bucket.objects.filter(key__startswith=f"limit:{name}:").exists()
+        let_pass(limit.seconds)
+    assert call().status_code != 429
+    if limit.gone is Gone.OPEN:
+        assert not Bucket.objects.filter(key__startswith=f"limit:{name}:").exists()
+
+
+def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_stays_open() -> None:
+    closed = {name for name, limit in limits.RATES.items() if limit.gone is Gone.CLOSED}
+    assert closed == {"login_failures", "logins_by_address"}
+
+
+def test_buckets_that_are_full_again_are_forgotten(without_redis: None, people: People) -> None:
+    people.wrong_password(people.agent)
+    assert limits.forget_full() == 0
+    let_pass(15 * 60 * 5)
+    assert limits.forget_full() == 2
+    assert not Bucket.objects.exists()
+
+
+def test_a_process_remembers_a_bounded_number_of_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = limits.OwnBuckets()
+    monkeypatch.setattr(limits.OwnBuckets, "MOST", 100)
+    for number in range(1000):
+        own.spend(limits.SEARCHES, f"limit:searches:{number}", 1)
+    assert len(own._buckets) <= 102
+
+
+# Not a limit's business
+
+
+def test_where_limits_are_switched_off_nothing_is_counted(people: People, settings: Any) -> None:
+    settings.LIMITS_ENFORCED = False
+    for _ in range(limits.VISITOR_MESSAGES.burst + 5):
+        assert people.visitor.say(people.conversations[0]).status_code == 201
