@@ -7,6 +7,7 @@ from typing import Any
 
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
+from rest_framework.settings import api_settings
 from rest_framework.views import APIView as DRFView
 
 from apps.core import access, limits
@@ -57,7 +58,7 @@ class Input(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, Mapping):
-            raise serializers.ValidationError("Send a JSON object.", code="invalid")
+            raise serializers.ValidationError({api_settings.NON_FIELD_ERRORS_KEY: ["Send a JSON object."]})
         if unknown := sorted(set(data) - set(self.fields)):
             raise serializers.ValidationError({name: ["There is no such field."] for name in unknown})
         if not self.context.get("loose"):

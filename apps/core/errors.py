@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from psycopg_pool import PoolTimeout
@@ -95,6 +95,10 @@ def _explained(exc: Exception) -> tuple[int, str, str, dict[str, Any], dict[str,
             return 409, _code(exc), str(exc.detail), exc.extra, {}
         case exceptions.UnsupportedMediaType():
             return 415, "unsupported_type", "Send application/json.", {}, {}
+        case RequestDataTooBig():
+            return 413, "too_large", "This is too large.", {}, {}
+        case SuspiciousOperation():
+            return 400, "invalid", "This can't be used.", {}, {}
         case exceptions.APIException():
             return exc.status_code, _code(exc), str(exc.detail), {}, {}
         case OperationalError() | InterfaceError() | PoolTimeout():

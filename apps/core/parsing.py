@@ -23,7 +23,7 @@ class StrictJSONParser(JSONParser):
             raise TooLarge()
         try:
             data = msgspec.json.decode(body) if body else {}
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise exceptions.ParseError("This isn't valid JSON.") from error
         _check_shape(data)
         return data
