@@ -235,6 +235,7 @@ class Hub:
 
     async def _look_for_ever(self) -> None:
         fence: str | None = None
+        life = 0
         looked_at = time.monotonic()
         while True:
             try:
@@ -243,8 +244,9 @@ class Hub:
                 logger.warning("can't look at what moved: %s", type(error).__name__)
                 fence = None
             else:
-                blind = fence is None or look.overflown or time.monotonic() - looked_at > streams.KEPT_SECONDS / 2
-                fence, looked_at = look.fence, time.monotonic()
+                late = time.monotonic() - looked_at > streams.KEPT_SECONDS / 2
+                blind = fence is None or look.overflown or look.life != life or late
+                fence, life, looked_at = look.fence, look.life, time.monotonic()
                 if blind:
                     self.poke_all()
                 self._on_moves(look.moves)

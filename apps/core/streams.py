@@ -8,6 +8,7 @@ running at the last look is found at the next one, however late it commits.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -63,6 +64,8 @@ class Look:
     fence: str
     moves: list[tuple[int, str, str, int]]
     overflown: bool
+    life: int
+    """Which life of the rows this is: a crash of the database ends one, and what was written in it and not looked at is gone."""
 
 
 def look(fence: str | None) -> Look:
@@ -74,16 +77,20 @@ def look(fence: str | None) -> Look:
         cursor.execute(
             """
             WITH now AS MATERIALIZED (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS fence)
-            SELECT now.fence::text, moved.id, moved.topic, moved.key, moved.at
-            FROM now LEFT JOIN (
+            SELECT now.fence::text, life.number, moved.id, moved.topic, moved.key, moved.at
+            FROM now, (SELECT CASE WHEN is_called THEN last_value END AS number FROM core_move_life) AS life LEFT JOIN (
               SELECT id, topic, key, at FROM core_move WHERE xid >= %s::text::xid8 ORDER BY xid LIMIT %s
             ) AS moved ON true
             """,
             [fence, LOOK_MOST],
         )
         rows = cursor.fetchall()
-    moves = [row[1:] for row in rows if row[1] is not None]
-    return Look(fence=rows[0][0], moves=moves, overflown=len(moves) == LOOK_MOST)
+        life = rows[0][1]
+        if life is None:
+            life = secrets.randbits(62) + 1
+            cursor.execute("SELECT setval('core_move_life', %s)", [life])
+    moves = [row[2:] for row in rows if row[2] is not None]
+    return Look(fence=rows[0][0], moves=moves, overflown=len(moves) == LOOK_MOST, life=life)
 
 
 def forget_old() -> int:

@@ -150,6 +150,27 @@ def test_more_rows_than_one_look_takes_is_said_to_be_too_many(monkeypatch: pytes
     assert streams.look(fence).overflown
 
 
+def test_what_a_crash_of_the_database_empties_begins_another_life() -> None:
+    life = streams.look(None).life
+    assert streams.look(None).life == life
+    with connection.cursor() as cursor:
+        # What crash recovery does to everything unlogged.
+        cursor.execute("ALTER SEQUENCE core_move_life RESTART; TRUNCATE core_move")
+    moved("after")
+    begun = streams.look("0")
+    assert begun.life != life
+    assert topics(begun) == ["after"]
+    assert streams.look(None).life == begun.life
+
+
+def test_no_row_s_number_is_ever_used_again_whatever_happens_to_the_rows() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relpersistence FROM pg_class WHERE oid = 'core_move_number'::regclass")
+        assert cursor.fetchone() == ("p",)
+        cursor.execute("SELECT column_default FROM information_schema.columns WHERE table_name = 'core_move' AND column_name = 'id'")
+        assert cursor.fetchone() == ("nextval('core_move_number'::regclass)",)
+
+
 def test_old_rows_are_forgotten_and_young_ones_kept() -> None:
     fence = streams.look(None).fence
     moved("old")
