@@ -241,6 +241,8 @@ def mark_seen(conversation: Conversation, seq: int, *, by: Actor) -> None:
     """Note that one side has read up to ``seq`` of its own numbering. Never goes back; no change says nothing."""
     by_visitor = isinstance(by, Visitor)
     with connection.cursor() as cursor:
+        # First the lock, then the counting: a statement counts what was there when it began, not when it came to its turn.
+        cursor.execute("SELECT FROM conversations_conversation WHERE id = %s FOR UPDATE", [conversation.pk])
         cursor.execute(
             _MARK_SEEN_BY_VISITOR if by_visitor else _MARK_SEEN_BY_AGENTS, {"id": conversation.pk, "seq": seq}
         )
@@ -253,23 +255,19 @@ _MARK_SEEN_BY_VISITOR = """
 WITH read AS (
   SELECT seq, public_seq FROM conversations_message
   WHERE conversation_id = %(id)s AND public_seq <= %(seq)s ORDER BY public_seq DESC LIMIT 1
-), locked AS (
-  SELECT id FROM conversations_conversation WHERE id = %(id)s FOR UPDATE
 )
 UPDATE conversations_conversation AS c SET
   version = version + 1, public_version = public_version + 1, seen_by_visitor = read.seq, seen_by_visitor_public = read.public_seq,
   unread_by_visitor = (
     SELECT count(*) FROM conversations_message AS m
     WHERE m.conversation_id = c.id AND m.public_seq > read.public_seq AND m.author_kind <> 'visitor')
-FROM read, locked WHERE c.id = locked.id AND read.public_seq > c.seen_by_visitor_public
+FROM read WHERE c.id = %(id)s AND read.public_seq > c.seen_by_visitor_public
 """
 
 _MARK_SEEN_BY_AGENTS = """
 WITH read AS (
   SELECT max(seq) AS seq, max(public_seq) AS public_seq FROM conversations_message
   WHERE conversation_id = %(id)s AND seq <= %(seq)s
-), locked AS (
-  SELECT id FROM conversations_conversation WHERE id = %(id)s FOR UPDATE
 )
 UPDATE conversations_conversation AS c SET
   version = version + 1, public_version = public_version + 1, seen_by_agents = read.seq,
@@ -277,7 +275,7 @@ UPDATE conversations_conversation AS c SET
   unread_by_agents = (
     SELECT count(*) FROM conversations_message AS m
     WHERE m.conversation_id = c.id AND m.seq > read.seq AND m.author_kind = 'visitor')
-FROM read, locked WHERE c.id = locked.id AND read.seq > c.seen_by_agents
+FROM read WHERE c.id = %(id)s AND read.seq > c.seen_by_agents
 """
 
 
