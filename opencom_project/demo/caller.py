@@ -27,6 +27,7 @@ class Refused(Exception):
 
     def __init__(self, reply: Reply) -> None:
         error = reply.data.get("error", {}) if isinstance(reply.data, dict) else {}
+        self.reply = reply
         self.status = reply.status
         self.code = str(error.get("code", ""))
         super().__init__(f"{reply.status} {self.code}: {error.get('message', '')} {error.get('fields', '')}")

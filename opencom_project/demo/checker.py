@@ -53,8 +53,13 @@ class Verdict:
     replayed: int = 0
     seen: int = 0
     unsettled: int = 0
-    milliseconds: dict[str, float] = field(default_factory=dict)
-    """From a message's first try to another client's seeing it: p50, p95, p99 and the longest."""
+    waits: list[tuple[int, float]] = field(default_factory=list)
+    """When a message was first tried (the history's clock), and how many milliseconds later another client saw it on its socket."""
+
+    @property
+    def milliseconds(self) -> dict[str, float]:
+        """The waits' p50, p95, p99 and the longest."""
+        return percentiles([wait for _, wait in self.waits])
 
     @property
     def valid(self) -> bool:
@@ -111,7 +116,7 @@ def check(
     sights = _Sights(events, final, sends)
     verdict.anomalies += [*sights.anomalies, *sights.not_caught_up(followers)]
     verdict.anomalies += _holdings(events, held or {})
-    verdict.seen, verdict.milliseconds = sights.seen, _percentiles(sights.waits)
+    verdict.seen, verdict.waits = sights.seen, sights.waits
     return verdict
 
 
@@ -243,7 +248,7 @@ class _Sights:
         self.at: dict[tuple[str, LogKey], int] = {}
         self.anomalies: list[Anomaly] = []
         self.seen = 0
-        self.waits: list[float] = []
+        self.waits: list[tuple[int, float]] = []
         self._known: set[tuple[str, str]] = set()
         self._acknowledged: dict[LogKey, list[tuple[int, int]]] = defaultdict(list)
         self._index_acknowledged()
@@ -307,7 +312,7 @@ class _Sights:
         sent = self.sends.invoked.get(entry.cid) if entry is not None else None
         if sent is not None and sent["client"] != event["client"] and (event["client"], sent["cid"]) not in self._known:
             self._known.add((event["client"], sent["cid"]))
-            self.waits.append((event["t"] - sent["t"]) / 1e6)
+            self.waits.append((sent["t"], (event["t"] - sent["t"]) / 1e6))
 
     def not_caught_up(self, followers: Iterable[tuple[str, LogKey]]) -> Iterator[Anomaly]:
         """Name whoever follows a log and hasn't come to its end."""
@@ -331,7 +336,8 @@ def _holdings(events: Iterable[Event], held: Mapping[tuple[str, str, str], Any])
             yield Anomaly("holds what isn't so", f"{key}: {last.get(key)} instead of {value}")
 
 
-def _percentiles(waits: Sequence[float]) -> dict[str, float]:
+def percentiles(waits: Sequence[float]) -> dict[str, float]:
+    """Return p50, p95, p99 and the longest; nothing of nothing."""
     if not waits:
         return {}
     ordered = sorted(waits)

@@ -44,6 +44,7 @@ class Client:
     history: History
     log: str = ""
     ping_seconds: float = 25.0
+    pong_seconds: float = 10.0
     receive_bytes: int = 0
     caller: Caller = field(init=False)
     live: LiveClient = field(init=False)
@@ -54,7 +55,11 @@ class Client:
             headers["X-Forwarded-For"] = self._address()
         self.caller = Caller(self.place.web, headers)
         self.live = LiveClient(
-            self.open_pass, self.enter, ping_seconds=self.ping_seconds, receive_bytes=self.receive_bytes
+            self.open_pass,
+            self.enter,
+            ping_seconds=self.ping_seconds,
+            pong_seconds=self.pong_seconds,
+            receive_bytes=self.receive_bytes,
         )
 
     def _address(self) -> str:
@@ -83,6 +88,13 @@ class Client:
                 if refused.status != 401:
                     raise
                 await self.enter()
+
+    async def request_any(self, method: str, path: str, body: object | None = None) -> Reply:
+        """Make a request as ``request`` does, and return a refusal as it is."""
+        try:
+            return await self.request(method, path, body)
+        except Refused as refused:
+            return refused.reply
 
     async def send(
         self, conversation: str, body: str, *, kind: str = "message", attachments: list[str] | None = None

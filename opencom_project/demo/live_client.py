@@ -21,7 +21,6 @@ from opencom_project.demo.caller import Unanswered
 from opencom_project.demo.history import History, digest
 
 READY_SECONDS = 10.0
-PONG_SECONDS = 10.0
 LONGEST_PAUSE = 5.0
 
 Frame = dict[str, Any]
@@ -162,6 +161,8 @@ class LiveClient:
     open_pass: Callable[[], Awaitable[Pass]]
     on_refused: Callable[[], Awaitable[None]] | None = None
     ping_seconds: float = 25.0
+    pong_seconds: float = 10.0
+    """How long the answer to a ping may take before the connection counts as dead."""
     receive_bytes: int = 0
     """The size of the socket's buffer; 0 leaves it to the system."""
     views: dict[str, View] = field(default_factory=dict)
@@ -281,7 +282,7 @@ class LiveClient:
             self._pong.clear()
             await self._send({"type": "ping"})
             try:
-                async with asyncio.timeout(PONG_SECONDS):
+                async with asyncio.timeout(self.pong_seconds):
                     await self._pong.wait()
             except TimeoutError:
                 if self.reading.is_set():

@@ -1,0 +1,232 @@
+"""The fault tests that run with the suite: short forms, all promises."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from opencom_project.demo.caller import Reply
+from opencom_project.demo.clients import Client, MemberClient, VisitorClient
+from opencom_project.demo.history import digest
+from tests.chaos import faults
+from tests.chaos.clocks import skewed
+from tests.chaos.faults import endure
+from tests.chaos.installation import Installation
+from tests.chaos.load import Load, Person
+from tests.chaos.waking import Sleepers
+
+pytestmark = [pytest.mark.smoke, pytest.mark.asyncio(loop_scope="session")]
+
+SERVERS = ["web-0", "web-1", "live-0", "live-1"]
+
+
+async def test_f01_servers_are_killed(installation: Installation) -> None:
+    async def breaking(load: Load) -> None:
+        await faults.kill_in_turn(load, SERVERS, times=5, pause=0.5)
+
+    report = await endure("F01", Load(installation), breaking)
+    assert sum(report["deaths"].get(name, 0) for name in SERVERS) >= 5
+
+
+async def test_f02_workers_are_killed_over_what_is_owed(installation: Installation) -> None:
+    workers = [installation.kept["worker-0"], installation.kept["worker-1"]]
+    await asyncio.gather(*(worker.restart_with(OPENCOM_FAILPOINT="outbox_after_claim:sleep=0.2") for worker in workers))
+    sleepers = Sleepers(installation)
+    await sleepers.lay_down()
+
+    async def breaking(load: Load) -> None:
+        await sleepers.snooze(2)
+        await asyncio.sleep(2.5)
+        await faults.kill_in_turn(load, ["worker-0", "worker-1"], times=4, pause=1.0)
+        load.happened["effects claimed and lost"] += await asyncio.to_thread(claimed, installation)
+
+    try:
+        await endure("F02", Load(installation), breaking)
+        seconds = await sleepers.wait_until_awake(65)
+        wakings = sleepers.wakings()
+    finally:
+        sleepers.leave()
+        await asyncio.gather(*(worker.restart_with(OPENCOM_FAILPOINT="") for worker in workers))
+    each = len(sleepers.conversations)
+    print(f"F02: {wakings}, awake {seconds:.1f} s after the run")
+    assert (wakings["opened"], wakings["conversations opened"], wakings["paid"]) == (each, each, each)
+    assert wakings["tried again"] > 0
+
+
+def claimed(installation: Installation) -> int:
+    """Return how many effects are claimed: right after the workers died, those whose worker is gone."""
+    with installation.connect() as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM core_effect WHERE state = 'ready' AND lease_until > now()"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_f05_postgres_is_killed(installation: Installation) -> None:
+    seconds: list[float] = []
+
+    async def breaking(load: Load) -> None:
+        for _ in range(2):
+            seconds.append(await faults.kill_postmaster(load))
+            await asyncio.sleep(random.uniform(1, 2))
+
+    report = await endure("F05", Load(installation), breaking)
+    print(f"F05: acknowledging again after {seconds} s")
+    assert report["deaths"]["postgres"] == 2
+    assert not any(report["deaths"].get(name) for name in SERVERS), "the servers must outlive their database"
+    assert max(seconds) <= 10
+
+
+async def test_f07_redis_forgets_everything(installation: Installation) -> None:
+    async def breaking(load: Load) -> None:
+        for _ in range(6):
+            await faults.flush_redis(installation)
+            load.happened["flush"] += 1
+            await asyncio.sleep(1)
+
+    report = await endure("F07", Load(installation), breaking)
+    assert report["ms by window"]["F07"]["p99"] <= 3000
+
+
+async def test_f10_sockets_are_cut(installation: Installation) -> None:
+    async def breaking(load: Load) -> None:
+        for turn in range(10):
+            load.happened["cut"] += installation.live.reset(share=0.3)
+            if turn in (2, 6):
+                load.happened["half-open"] += installation.live.blackhole(share=0.3)
+            await asyncio.sleep(0.8)
+        await asyncio.sleep(load.ping_seconds + load.pong_seconds)
+
+    report = await endure("F10", Load(installation), breaking)
+    assert report["sockets"]["deaf"] > 0, "half-open sockets are noticed by the heartbeat"
+    assert not report["sockets"].get("resyncs"), "whoever comes back with a cursor is sent what is missing and no more"
+
+
+async def test_f12_clients_stop_reading(installation: Installation) -> None:
+    load = Load(installation, visitors=4, ping_seconds=1000)
+    memory: list[int] = []
+    pids = [pid for name in ("live-0", "live-1") for pid in installation.pids(name)]
+
+    async def breaking(load: Load) -> None:
+        slow = [person for people in load.people.values() for person in people if _is_member(person)][::3]
+        memory.append(faults.memory_of(pids))
+        for person in slow:
+            person.client.live.reading.clear()
+        await _write_much(load, seconds=8)
+        memory.append(faults.memory_of(pids))
+        for person in slow:
+            person.client.live.reading.set()
+        deadline = time.monotonic() + 10
+        while not (closed := sum(person.client.live.counts["closed 4008"] for person in slow)):
+            assert time.monotonic() < deadline, "nobody was told to come back"
+            await asyncio.sleep(0.1)
+        load.happened["told to come back"] += closed
+
+    for_slow = 16 * 1024
+    load.receive_bytes = for_slow
+    report = await endure("F12", load, breaking)
+    print(f"F12: live processes held {memory[0] >> 20} MiB before, {memory[1] >> 20} MiB after")
+    assert memory[1] - memory[0] <= 32 << 20
+    assert report["ms by window"]["F12"]["p99"] <= 3000
+
+
+def _is_member(person: Person) -> bool:
+    return isinstance(person.client, MemberClient)
+
+
+async def _write_much(load: Load, seconds: float) -> None:
+    """Have everybody's conversations grow by long messages, within what each may send."""
+    members = [person for people in load.people.values() for person in people if _is_member(person)]
+    deadline = time.monotonic() + seconds
+
+    async def write(person: Person) -> None:
+        while time.monotonic() < deadline:
+            if person.logs:
+                conversation = random.choice(list(person.logs))
+                await person.client.send(conversation, person.text() + "x" * 9000)
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(write(person) for person in members))
+
+
+async def test_f14_everything_is_sent_three_times_at_once(installation: Installation) -> None:
+    async def breaking(load: Load) -> None:
+        people = list(load.everybody())
+        for _ in range(4):
+            await asyncio.gather(*(_send_thrice(load, person) for person in people if person.logs))
+            await asyncio.sleep(1)
+        await asyncio.gather(*(_start_thrice(load, p) for p in people if isinstance(p.client, VisitorClient)))
+
+    report = await endure("F14", Load(installation, visitor_pause=4, member_pause=2), breaking)
+    assert report["happened"]["sent thrice"] > 20
+    assert report["happened"]["started thrice"] > 0
+
+
+async def _send_thrice(load: Load, person: Person) -> None:
+    conversation, body = random.choice(list(person.logs)), person.text()
+    path = f"/conversations/{conversation}/messages"
+    replies = await _thrice(load, person.client, path, body, conversation)
+    if replies:
+        load.happened["sent thrice"] += 1
+        other = await person.client.request_any("POST", path, {"client_id": replies[0], "body": body + "!"})
+        assert other.status == 409
+        assert other.data["error"]["code"] == "client_id_reused"
+
+
+async def _start_thrice(load: Load, person: Person) -> None:
+    if await _thrice(load, person.client, "/conversations", person.text(), ""):
+        load.happened["started thrice"] += 1
+
+
+async def _thrice(load: Load, client: Client, path: str, body: str, conversation: str) -> list[str]:
+    """Send the same message three times at once; all three answers must be the same message. Returns its client id, if it was accepted."""
+    cid = str(uuid.uuid4())
+    load.history.record("invoke", cid=cid, client=client.name, conv=conversation, log=client.log, h=digest(body))
+    request = {"client_id": cid, "body": body}
+    replies: list[Reply] = await asyncio.gather(*(client.request("POST", path, request) for _ in range(3)))
+    for reply in replies:
+        client.note_stored(cid, reply)
+    assert Counter(reply.status for reply in replies) == {201: 1, 200: 2}
+    assert [reply.headers.get("idempotent-replay") for reply in replies].count("true") == 2
+    answers = [_steady(reply.data) for reply in replies]
+    assert answers[0] == answers[1] == answers[2]
+    return [cid]
+
+
+def _steady(data: dict[str, Any]) -> dict[str, Any]:
+    """Return what must be the same in every answer: not the row, which goes on changing."""
+    return data.get("message", data)
+
+
+async def test_f19_servers_disagree_about_the_time(installation: Installation) -> None:
+    skews = {"web-0": 90, "web-1": -90, "live-0": 5, "live-1": -5}
+    kept = installation.kept
+    await asyncio.gather(*(kept[name].restart_with(**skewed(seconds)) for name, seconds in skews.items()))
+
+    async def breaking(load: Load) -> None:
+        await asyncio.sleep(8)
+        load.happened["ids of another time"] += await asyncio.to_thread(_from_another_time, installation, load)
+
+    try:
+        await endure("F19", Load(installation), breaking)
+    finally:
+        await asyncio.gather(*(kept[name].restart_with(**skewed(0)) for name in skews))
+
+
+def _from_another_time(installation: Installation, load: Load) -> int:
+    """Return how many messages have an id whose time isn't the database's: made by a process whose clock is wrong."""
+    with installation.connect() as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM conversations_message WHERE workspace_id = ANY(%s::uuid[])"
+            " AND abs(extract(epoch FROM created_at) - ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000) > 60",
+            [list(load.people)],
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
