@@ -33,8 +33,15 @@ class Server(uvicorn.Server):
         self.ended = asyncio.Event()
         await self.ended.wait()
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        for server in self.servers:
+            server.close()
+        for open_connection in list(self.server_state.connections):
+            open_connection.shutdown()
+        for task in list(self.server_state.tasks):
+            task.cancel()
+
     def end(self) -> None:
-        self.force_exit = True
         self.loop.call_soon_threadsafe(self.ended.set)
 
 
@@ -65,9 +72,13 @@ class LiveThread:
     def __exit__(self, *_: object) -> None:
         for socket in self.open:
             socket.close()
+        centres = [found for loop, found in hub._hubs.items() if loop is self.server.loop]
         self.server.end()
         self.thread.join(10)
         assert not self.thread.is_alive()
+        for centre in centres:
+            # What it was still writing must not appear in the next test.
+            centre._readers.shutdown(wait=True)
 
     @property
     def url(self) -> str:
