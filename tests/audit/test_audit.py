@@ -205,7 +205,12 @@ def test_each_conversation_of_a_bulk_change_is_written_down(scene: Scene) -> Non
 )
 def test_the_database_changes_and_deletes_no_entry(scene: Scene, statement: str) -> None:
     scene.do("conversation.status_changed")
-    with nothing_happens(), pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        nothing_happens(),
+        pytest.raises(DatabaseError, match="append-only"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(statement)
     AuditEntry.objects.create(
         workspace_id=scene.workspace.pk, action="test", actor_kind="system", actor_label="test", subject_kind="test"

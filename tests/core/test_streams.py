@@ -167,7 +167,9 @@ def test_no_row_s_number_is_ever_used_again_whatever_happens_to_the_rows() -> No
     with connection.cursor() as cursor:
         cursor.execute("SELECT relpersistence FROM pg_class WHERE oid = 'core_move_number'::regclass")
         assert cursor.fetchone() == ("p",)
-        cursor.execute("SELECT column_default FROM information_schema.columns WHERE table_name = 'core_move' AND column_name = 'id'")
+        cursor.execute(
+            "SELECT column_default FROM information_schema.columns WHERE table_name = 'core_move' AND column_name = 'id'"
+        )
         assert cursor.fetchone() == ("nextval('core_move_number'::regclass)",)
 
 

@@ -36,7 +36,9 @@ def test_somebody_who_is_here_already_keeps_their_password(monkeypatch: pytest.M
     assert user.check_password("the old one stays")
 
 
-@pytest.mark.parametrize(("address", "password"), [("mia@kiosk.example", "password"), ("nobody", "nine lamps in a row")])
+@pytest.mark.parametrize(
+    ("address", "password"), [("mia@kiosk.example", "password"), ("nobody", "nine lamps in a row")]
+)
 def test_a_weak_password_or_no_address_makes_nothing(
     monkeypatch: pytest.MonkeyPatch, address: str, password: str
 ) -> None:
