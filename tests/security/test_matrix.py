@@ -131,7 +131,8 @@ def expected(endpoint: Endpoint, person: Person) -> tuple[int, str | None]:
     if (endpoint.verb, endpoint.name) == ("GET", "/sign-in/") and person.kind == "member":
         return 302, None
     if endpoint.access.public:
-        return right.answers, None
+        here_already = endpoint.verb == "GET" and endpoint.name == "/sign-in/" and person.kind == "member"
+        return 302 if here_already else right.answers, None
     if is_page(endpoint) and person.kind != "member":
         return 302, None
     if person.kind == "nobody":
