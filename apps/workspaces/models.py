@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator, URLValidator
 from django.db import models
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
@@ -19,6 +19,9 @@ from apps.core.access import ANY, Access, Actor
 from apps.core.ids import uuid7
 from apps.workspaces import roles
 
+WEB_ADDRESS = URLValidator(
+    ["http", "https"], message="Write an address of the web, such as https://example.com/logo.png."
+)
 COLOR = RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "Write a colour as six hexadecimal digits, such as #1f6feb.")
 
 
@@ -105,15 +108,15 @@ class Messenger(models.Model):
     launcher_side_spacing = models.PositiveSmallIntegerField(default=20, validators=[MaxValueValidator(100)])
     launcher_bottom_spacing = models.PositiveSmallIntegerField(default=20, validators=[MaxValueValidator(100)])
     launcher_show = models.BooleanField(default=True)
-    launcher_icon_url = models.URLField(blank=True)
-    logo_url = models.URLField(blank=True)
+    launcher_icon_url = models.URLField(blank=True, validators=[WEB_ADDRESS])
+    logo_url = models.URLField(blank=True, validators=[WEB_ADDRESS])
     greeting = models.CharField(max_length=500, default="Hi there. How can we help?")
     team_introduction = models.CharField(max_length=500, blank=True)
     show_avatars = models.BooleanField(default=True)
     expected_reply = models.CharField(max_length=100, blank=True)
     languages = ArrayField(models.CharField(max_length=10), default=list, blank=True)
     default_language = models.CharField(max_length=10, default="en")
-    privacy_url = models.URLField(blank=True)
+    privacy_url = models.URLField(blank=True, validators=[WEB_ADDRESS])
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:

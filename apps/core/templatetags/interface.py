@@ -6,7 +6,7 @@ import datetime
 import zlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django import template
 from django.template.loader import render_to_string
@@ -123,13 +123,23 @@ def get(mapping: Mapping[str, Any], key: str) -> Any:
 @register.filter
 def is_web(address: str) -> bool:
     """Say whether an address that a visitor's page told us may become a link."""
-    return urlsplit(address).scheme in {"http", "https"}
+    parts = _parts(address)
+    return parts is not None and parts.scheme in {"http", "https"}
 
 
 @register.filter
 def host_of(address: str) -> str:
     """Return the host of an address, or the address where it has none."""
-    return urlsplit(address).netloc or address
+    parts = _parts(address)
+    return (parts.netloc if parts else "") or address
+
+
+def _parts(address: str) -> SplitResult | None:
+    """Take an address apart. People's pages tell us anything, also what can't be."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None
 
 
 @register.filter
