@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, serializers
@@ -97,7 +97,7 @@ def _explained(exc: Exception) -> tuple[int, str, str, dict[str, Any], dict[str,
             return 415, "unsupported_type", "Send application/json.", {}, {}
         case RequestDataTooBig():
             return 413, "too_large", "This is too large.", {}, {}
-        case SuspiciousOperation():
+        case SuspiciousOperation() | DataError():
             return 400, "invalid", "This can't be used.", {}, {}
         case exceptions.APIException():
             return exc.status_code, _code(exc), str(exc.detail), {}, {}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
 
@@ -32,10 +32,13 @@ class RequestIdMiddleware:
         return response
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Answer 503 where the database is away, and JSON where the API is asked."""
+        """Answer 503 where the database is away, 400 where it can't take what was sent, and JSON where the API is asked."""
         if isinstance(exception, (OperationalError, InterfaceError, PoolTimeout)):
             logger.warning("the database is away: %s", type(exception).__name__)
             return _error(request, 503, "unavailable", "Try again in a moment.", {"Retry-After": "1"})
+        if isinstance(exception, DataError):
+            # A cookie or a parameter that no database takes, such as text with NUL in it.
+            return _error(request, 400, "invalid", "This can't be used.", {})
         if request.path.startswith("/api/") and not isinstance(exception, (Http404, PermissionDenied)):
             logger.error("unforeseen %s in %s", type(exception).__name__, request.resolver_match, exc_info=exception)
             return _error(request, 500, "internal", "Something went wrong on our side.", {})

@@ -9,6 +9,7 @@ import msgspec
 from rest_framework import exceptions
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
 from apps.core import limits
 from apps.core.errors import TooLarge
@@ -18,6 +19,7 @@ class StrictJSONParser(JSONParser):
     """JSON within the limits of ``limits``: size, depth, nodes; no NUL, no lone surrogates, no NaN."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
+        _refuse_other_encodings((parser_context or {}).get("request"))
         body = stream.read(limits.BODY_BYTES + 1)
         if len(body) > limits.BODY_BYTES:
             raise TooLarge()
@@ -27,6 +29,16 @@ class StrictJSONParser(JSONParser):
             raise exceptions.ParseError("This isn't valid JSON.") from error
         _check_shape(data)
         return data
+
+
+def _refuse_other_encodings(request: Request | None) -> None:
+    """Raise UnsupportedMediaType for what would have to be unpacked, or read as another charset than JSON's own."""
+    if request is None:
+        return
+    packed = request.headers.get("Content-Encoding", "identity").lower() != "identity"
+    charset = (request._request.content_params or {}).get("charset", "utf-8")
+    if packed or charset.strip('"').lower() not in ("utf-8", "utf8"):
+        raise exceptions.UnsupportedMediaType(request.content_type)
 
 
 def _check_shape(data: object) -> None:
