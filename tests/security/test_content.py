@@ -194,9 +194,12 @@ def test_a_name_that_turns_the_line_around_turns_only_itself(agent: SignedIn, wo
     id_ = visitor.visitor.pk
     html = agent.client.get(path.format(id=id_)).content.decode()
     assert name in html
-    shown = re.findall(rf"<([a-z0-9]+)([^<>]*)>([^<>]*){name}([^<>]*)", html)
+    shown = list(re.finditer(rf"<([a-z0-9]+)([^<>]*)>([^<>]*){name}([^<>]*)", html))
     assert shown
-    for tag, attributes, before, after in shown:
+    for match in shown:
+        tag, attributes, before, after = match.groups()
+        around = re.search(r"<[a-z0-9]+([^<>]*)>$", html[: match.start()])
+        attributes += around[1] if around else ""
         alone_in_its_block = tag == "title" or (tag in BLOCKS and not before.strip() and not after.strip())
         assert 'dir="auto"' in attributes or alone_in_its_block, (tag, attributes, before, after)
 

@@ -29,7 +29,7 @@ def marked() -> dict[str, list[str]]:
 
 
 @cache
-def tests_of(path: str) -> set[str]:
+def names_in(path: str) -> set[str]:
     source = (ROOT / path).read_text(encoding="utf-8")
     return {
         node.name for node in ast.walk(ast.parse(source)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
@@ -44,4 +44,4 @@ def test_a_case_has_a_test(id_: str) -> None:
 @pytest.mark.parametrize("name", sorted({name for case in CASES.values() for name in case.proven_by}))
 def test_a_test_that_proves_a_case_is_there(name: str) -> None:
     path, _, test = name.partition("::")
-    assert test in tests_of(path)
+    assert test in names_in(path)
