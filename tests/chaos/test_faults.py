@@ -1,4 +1,4 @@
-"""The fault tests that run with the suite: short forms, all promises."""
+"""The fault tests: short forms, all promises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.chaos.installation import Installation
 from tests.chaos.load import Load, Person
 from tests.chaos.waking import Sleepers
 
-pytestmark = [pytest.mark.smoke, pytest.mark.asyncio(loop_scope="session")]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SERVERS = ["web-0", "web-1", "live-0", "live-1"]
 
