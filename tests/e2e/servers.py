@@ -53,9 +53,8 @@ class Server:
         """Return when the process answers."""
         until = time.monotonic() + START_SECONDS
         while not self._answers():
-            assert self.process is not None and self.process.poll() is None, (
-                f"{self.name} ended: {self.log.read_text()}"
-            )
+            assert self.process is not None
+            assert self.process.poll() is None, f"{self.name} ended: {self.log.read_text()}"
             assert time.monotonic() < until, f"{self.name} doesn't answer: {self.log.read_text()}"
             time.sleep(0.05)
 
