@@ -40,6 +40,11 @@ class Crowd:
         """Return the same member on another device."""
         return self._add(Member(self.browser, self.servers, self.site, member.caller, **options))
 
+    def allow(self, *origins: str) -> None:
+        """Let the messenger run on these origins only."""
+        self.workspace.allowed_origins = list(origins)
+        self.workspace.save(update_fields=["allowed_origins"])
+
     def shop(self, **page: Any) -> str:
         """Put up a page with this workspace's messenger; returns its address."""
         return self.site.page(self.workspace.pk, **page)
