@@ -56,6 +56,12 @@ def networks(name: str) -> list[Network]:
         raise ImproperlyConfigured(f"{name} must be addresses or networks separated by commas: {error}") from None
 
 
+def refuse(wrong: bool, why: str) -> None:
+    """Don't start with settings that nobody can mean."""
+    if wrong:
+        raise ImproperlyConfigured(why)
+
+
 def database(name: str) -> dict[str, Any]:
     """Return Django's settings for ``postgresql://user:password@host:port/name?option=…``; ``?host=`` may be a socket's folder."""
     url = urlsplit(text(name))

@@ -218,3 +218,11 @@ LOGGING = {
         "kombu": {"level": "WARNING"},
     },
 }
+
+# What an address that others can reach must not have
+
+if HTTPS:
+    env.refuse(DEBUG, "DEBUG shows settings and code to everybody: unset it, or serve http:// on this machine only.")
+    env.refuse("*" in ALLOWED_HOSTS, "Name the hosts in ALLOWED_HOSTS: with * anybody's host name is taken for ours.")
+    env.refuse(len(SECRET_KEY) < 32, "SECRET_KEY can be guessed: use at least 32 random characters.")
+    env.refuse(not LIMITS_ENFORCED, "Without LIMITS_ENFORCED passwords can be guessed at any speed.")
