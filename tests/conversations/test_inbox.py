@@ -214,7 +214,7 @@ def said(workspace: Workspace, agent: SignedIn) -> dict[str, str]:
         ("order | refund", set()),
         ("!order", {"order", "closed"}),
         ("order:*", {"order", "closed"}),
-        ("' OR 1=1 --", set()),
+        ("' OR 1q=1q --", set()),
         ("'); DROP TABLE conversations_message; --", set()),
         ("'||pg_sleep(5)||'", set()),
         ("%", set()),
