@@ -197,6 +197,7 @@ describe('the public API', () => {
   it('leaves nothing on the page when it is destroyed, and comes back by init', async () => {
     await load(['init', { workspace_id: WORKSPACE }], ['show']);
     await until(() => !!find('.panel'));
+    await until(() => !!Socket.last);
     call('destroy');
     await until(() => !host());
     expect(Socket.last.readyState).toBe(3);
