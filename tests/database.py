@@ -27,7 +27,10 @@ def tables() -> tuple[str, ...]:
 def empty() -> None:
     """Delete everything that tests have committed."""
     with connection.cursor() as cursor:
+        # What holds in production, that nobody empties the audit log, must give way to the next test.
+        cursor.execute("ALTER TABLE audit_auditentry DISABLE TRIGGER audit_not_emptied")
         cursor.execute(f"TRUNCATE {', '.join(tables())} CASCADE")
+        cursor.execute("ALTER TABLE audit_auditentry ENABLE TRIGGER audit_not_emptied")
 
 
 def fingerprint() -> dict[str, tuple[int, str]]:

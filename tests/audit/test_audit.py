@@ -201,6 +201,7 @@ def test_each_conversation_of_a_bulk_change_is_written_down(scene: Scene) -> Non
         "UPDATE audit_auditentry SET actor_label = 'somebody else'",
         "UPDATE audit_auditentry SET details = '{}' WHERE false OR id IS NOT NULL",
         "DELETE FROM audit_auditentry",
+        "TRUNCATE audit_auditentry",
     ],
 )
 def test_the_database_changes_and_deletes_no_entry(scene: Scene, statement: str) -> None:
