@@ -29,6 +29,16 @@ FORBIDDEN = 403
 NOTHING_NEW = b'"items":[]}'
 
 
+STATUSES = {"not_found": 404, "internal": 500}
+"""How an error frame is answered, by its code; a frame without one is an answer."""
+
+
+class Refusal(msgspec.Struct):
+    """As much of a frame as says whether it refuses."""
+
+    code: str = ""
+
+
 class OneFrame:
     """A wire that keeps the first frame worth answering with."""
 
@@ -98,7 +108,7 @@ async def _poll(scope: Scope) -> tuple[int, bytes]:
         centre.leave(socket)
     if frame is None:
         return _error(401, "session_expired", "Boot again.")
-    return (404 if frame.text.startswith(b'{"type":"error"') else 200), frame.text
+    return STATUSES.get(msgspec.json.decode(frame.text, type=Refusal).code, 200), frame.text
 
 
 def _wait(asked: str) -> float:

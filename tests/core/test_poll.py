@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 from django.db import connection
 
+from apps.conversations.live import MessagesList
 from apps.conversations.models import Conversation
 from apps.workspaces.models import Workspace
 from tests import callers, factories
@@ -208,3 +209,17 @@ def test_polling_is_done_by_get_only(live: LiveThread, conversation: Conversatio
     answer = poll(live, visitor, method="POST", params=of(conversation))
     assert (answer.status, answer.frame["error"]["code"]) == (405, "method_not_allowed")
     connection.close()
+
+
+def test_a_fault_of_ours_is_said_to_be_one(
+    live: LiveThread, conversation: Conversation, visitor: Booted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(MessagesList, "last", breaks)
+    answer = poll(live, visitor, params=of(conversation))
+    assert (answer.status, answer.frame["type"], answer.frame["code"]) == (500, "error", "internal")
+    assert "secret" not in str(answer.frame)
+    monkeypatch.undo()
+    assert poll(live, visitor, params=of(conversation)).status == 200
