@@ -35,6 +35,14 @@ class LogKey(NamedTuple):
 Final = Mapping[LogKey, Sequence[Entry]]
 
 
+class Wait(NamedTuple):
+    """When a message was first tried (the history's clock), and how many milliseconds later which other client saw it on its socket."""
+
+    sent: int
+    milliseconds: float
+    client: str
+
+
 @dataclass(frozen=True, slots=True)
 class Anomaly:
     """A promise that was broken: which, and how that shows."""
@@ -53,13 +61,12 @@ class Verdict:
     replayed: int = 0
     seen: int = 0
     unsettled: int = 0
-    waits: list[tuple[int, float]] = field(default_factory=list)
-    """When a message was first tried (the history's clock), and how many milliseconds later another client saw it on its socket."""
+    waits: list[Wait] = field(default_factory=list)
 
     @property
     def milliseconds(self) -> dict[str, float]:
         """The waits' p50, p95, p99 and the longest."""
-        return percentiles([wait for _, wait in self.waits])
+        return percentiles([wait.milliseconds for wait in self.waits])
 
     @property
     def valid(self) -> bool:
@@ -248,7 +255,7 @@ class _Sights:
         self.at: dict[tuple[str, LogKey], int] = {}
         self.anomalies: list[Anomaly] = []
         self.seen = 0
-        self.waits: list[tuple[int, float]] = []
+        self.waits: list[Wait] = []
         self._known: set[tuple[str, str]] = set()
         self._acknowledged: dict[LogKey, list[tuple[int, int]]] = defaultdict(list)
         self._index_acknowledged()
@@ -312,7 +319,7 @@ class _Sights:
         sent = self.sends.invoked.get(entry.cid) if entry is not None else None
         if sent is not None and sent["client"] != event["client"] and (event["client"], sent["cid"]) not in self._known:
             self._known.add((event["client"], sent["cid"]))
-            self.waits.append((sent["t"], (event["t"] - sent["t"]) / 1e6))
+            self.waits.append(Wait(sent["t"], (event["t"] - sent["t"]) / 1e6, event["client"]))
 
     def not_caught_up(self, followers: Iterable[tuple[str, LogKey]]) -> Iterator[Anomaly]:
         """Name whoever follows a log and hasn't come to its end."""

@@ -181,10 +181,13 @@ class Installation:
         self.kept[name].signal(signal.SIGKILL)
 
     def pids(self, name: str) -> list[int]:
-        """Return the processes of a program: itself first."""
+        """Return the processes of a program: itself first; none while it is dead."""
         process = self.kept[name].process
         assert process is not None
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        try:
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        except FileNotFoundError:
+            return []
         return [process.pid, *map(int, children)]
 
     async def manage(self, *words: str) -> str:

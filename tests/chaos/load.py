@@ -24,6 +24,8 @@ REQUEST_SECONDS = 5.0
 CALM_SECONDS = 60.0
 """The longest that clients may take to be complete after everything works again; the promise is ten."""
 STARTS_A_VISITOR = 2
+FOLLOWED_MOST = 40
+"""A socket takes sixty frames in ten seconds, and whoever comes back asks for everything at once."""
 
 numbers = itertools.count(1)
 
@@ -70,6 +72,8 @@ class Load:
     windows: list[tuple[str, int, int]] = field(default_factory=list)
     happened: Counter[str] = field(default_factory=Counter)
     refusals: list[str] = field(default_factory=list)
+    impaired: set[str] = field(default_factory=set)
+    """Clients whose own waits say nothing about the others'."""
     _stopping: bool = False
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _following: set[asyncio.Task[None]] = field(default_factory=set)
@@ -124,6 +128,8 @@ class Load:
             person.values["unread"] = await client.hold_value("unread", "conversations.getTotalUnreadForVisitor", {})
 
     def _follow(self, person: Person, conversation: str) -> None:
+        if len(person.logs) >= FOLLOWED_MOST:
+            return
         task = asyncio.get_running_loop().create_task(person.follow(conversation))
         self._following.add(task)
         task.add_done_callback(self._following.discard)
@@ -213,8 +219,16 @@ class Load:
         outcome = Outcome(self, verdict, settle_seconds=settled - stopped, calm_seconds=calm)
         outcome.strangers = self._strangers(final)
         outcome.deaths = self.installation.deaths() - self._deaths
-        await asyncio.gather(*(person.client.leave() for person in self.everybody()))
+        await self.abandon()
         return outcome
+
+    async def abandon(self) -> None:
+        """Let everybody go, wherever they are."""
+        self._stopping = True
+        for task in (*self._tasks, *self._following):
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._following, return_exceptions=True)
+        await asyncio.gather(*(person.client.leave() for person in self.everybody()))
 
     def everybody(self) -> Iterator[Person]:
         for people in self.people.values():

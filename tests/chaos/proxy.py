@@ -41,6 +41,8 @@ class Proxy:
     delay: float = 0.0
     bytes_a_second: int = 0
     drop_share: float = 0.0
+    buffer_bytes: int = 0
+    """What the system may buffer for each end of a new link; 0 leaves it to the system, which takes megabytes."""
     done: Counter[str] = field(default_factory=Counter)
     links: set[Link] = field(default_factory=set)
     _server: asyncio.Server | None = None
@@ -112,6 +114,8 @@ class Proxy:
             writer.transport.abort()
             return
         link = Link(writer, upstream_writer)
+        if self.buffer_bytes:
+            _narrow(link, self.buffer_bytes)
         self.links.add(link)
         try:
             await asyncio.gather(
@@ -119,11 +123,12 @@ class Proxy:
                 self._pass_on(link, upstream_reader, writer, answers=True),
             )
         except (OSError, EOFError):
+            # One direction is broken; the other has nobody to pass on to.
             _reset(link)
         finally:
             self.links.discard(link)
             for end in (writer, upstream_writer):
-                end.close()
+                end.transport.abort() if end.is_closing() else end.close()
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         first = next(self._turn)
@@ -161,10 +166,17 @@ class Proxy:
             writer.write_eof()
 
 
+def _narrow(link: Link, size: int) -> None:
+    for end in (link.client, link.server):
+        raw = end.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
 def _reset(link: Link) -> None:
     for end in (link.client, link.server):
         raw = end.get_extra_info("socket")
-        if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
+        if raw is not None and raw.fileno() >= 0 and raw.family in (socket.AF_INET, socket.AF_INET6):
             # Lingering for no time makes the close a reset.
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         end.transport.abort()

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,13 @@ COMPLETE_SECONDS = 10.0
 KEPT_REPORTS = Path(os.environ.get("CHAOS_REPORTS", "/var/tmp/opencom-chaos-reports"))
 
 
-def judge(name: str, outcome: Outcome, happened: Counter[str]) -> dict[str, Any]:
+def judge(name: str, outcome: Outcome, happened: Counter[str], *, without: Sequence[str] = ()) -> dict[str, Any]:
     """Print the report of a run, keep it (with the history, where something is wrong), and fail unless every promise was kept.
 
     ``happened`` counts the faults that were really there: a run without any proves nothing and fails.
     """
     with outcome.load.installation.connect() as connection:
-        wrong = broken(connection.cursor())
+        wrong = broken(connection.cursor(), without)
     report = _report(outcome, happened, wrong)
     complaints = _complaints(outcome, happened, wrong)
     KEPT_REPORTS.mkdir(parents=True, exist_ok=True)
@@ -61,13 +62,14 @@ def _report(outcome: Outcome, happened: Counter[str], wrong: dict[str, list[Any]
 
 
 def _by_window(outcome: Outcome) -> dict[str, dict[str, float]]:
-    """Return the waits of messages first sent within each kind of window, and outside of all."""
+    """Return the waits of messages first sent within each kind of window, and outside of all; of clients that nothing impaired."""
     windows = outcome.load.windows
-    found = {"outside": [ms for at, ms in outcome.verdict.waits if not any(s <= at <= e for _, s, e in windows)]}
+    waits = [wait for wait in outcome.verdict.waits if wait.client not in outcome.load.impaired]
+    found = {"outside": [w.milliseconds for w in waits if not any(start <= w.sent <= end for _, start, end in windows)]}
     for name in dict.fromkeys(name for name, _, _ in windows):
         spans = [(start, end) for named, start, end in windows if named == name]
-        found[name] = [ms for at, ms in outcome.verdict.waits if any(start <= at <= end for start, end in spans)]
-    return {name: _rounded(percentiles(waits)) for name, waits in found.items()}
+        found[name] = [w.milliseconds for w in waits if any(start <= w.sent <= end for start, end in spans)]
+    return {name: _rounded(percentiles(times)) for name, times in found.items()}
 
 
 def _rounded(times: dict[str, float]) -> dict[str, float]:

@@ -63,8 +63,8 @@ class Sleepers:
         """Return how many are snoozed, or owed their waking."""
         with self.installation.connect() as connection:
             row = connection.execute(
-                "SELECT (SELECT count(*) FROM conversations_conversation WHERE id = ANY(%(ids)s::uuid[]) AND status = 'snoozed')"
-                " + (SELECT count(*) FROM core_effect WHERE state = 'ready' AND payload->>'conversation' = ANY(%(ids)s))",
+                "SELECT (SELECT count(*) FROM conversations_conversation WHERE id = ANY(%(ids)s::text[]::uuid[]) AND status = 'snoozed')"
+                " + (SELECT count(*) FROM core_effect WHERE state = 'ready' AND payload->>'conversation' = ANY(%(ids)s::text[]))",
                 {"ids": self.conversations},
             ).fetchone()
         assert row is not None
@@ -80,7 +80,7 @@ class Sleepers:
             ).fetchone()
             tried = connection.execute(
                 "SELECT count(*), sum(attempts), count(*) FILTER (WHERE attempts > 1), count(*) FILTER (WHERE state = 'done')"
-                " FROM core_effect WHERE kind = 'conversations.wake_up' AND payload->>'conversation' = ANY(%s)",
+                " FROM core_effect WHERE kind = 'conversations.wake_up' AND payload->>'conversation' = ANY(%s::text[])",
                 [self.conversations],
             ).fetchone()
         assert opened is not None

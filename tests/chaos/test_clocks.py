@@ -1,0 +1,79 @@
+"""F18: clocks that jump by hours, of each kind of process in turn."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.chaos.clocks import skewed
+from tests.chaos.faults import endure
+from tests.chaos.installation import Installation
+from tests.chaos.load import Load
+from tests.chaos.waking import Sleepers
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+HOUR = 3600
+DATED = "no entry is dated before the one it follows"
+"""What was done while the database's clock ran ahead is dated so; what is said after that isn't held back by it."""
+
+
+async def test_f18_the_clocks_of_servers_and_workers_jump_by_hours(installation: Installation) -> None:
+    kept = installation.kept
+    jumps = {
+        "web-0": 2 * HOUR,
+        "web-1": -2 * HOUR,
+        "live-0": 25 * HOUR,
+        "live-1": -25 * HOUR,
+        "worker-0": 2 * HOUR,
+        "worker-1": -25 * HOUR,
+    }
+    sleepers = Sleepers(installation)
+    await sleepers.lay_down()
+
+    async def breaking(load: Load) -> None:
+        await asyncio.gather(*(kept[name].restart_with(**skewed(seconds)) for name, seconds in jumps.items()))
+        load.happened["clocks moved"] += len(jumps)
+        await sleepers.snooze(3)
+        await asyncio.sleep(8)
+
+    try:
+        await endure("F18", Load(installation), breaking)
+        await sleepers.wait_until_awake(65)
+        wakings = sleepers.wakings()
+    finally:
+        sleepers.leave()
+        await asyncio.gather(*(kept[name].restart_with(**skewed(0)) for name in jumps))
+    each = len(sleepers.conversations)
+    assert (wakings["opened"], wakings["conversations opened"], wakings["paid"]) == (each, each, each)
+
+
+async def test_f18_the_clock_of_the_database_jumps_forth_and_back(installation: Installation) -> None:
+    postgres = installation.kept["postgres"]
+    sleepers = Sleepers(installation)
+    await sleepers.lay_down()
+
+    async def breaking(load: Load) -> None:
+        await postgres.restart_with(**skewed(2 * HOUR))
+        load.happened["clock forth"] += 1
+        await sleepers.snooze(1)
+        await asyncio.sleep(6)
+        await postgres.restart_with(**skewed(0))
+        load.happened["clock back"] += 1
+        await asyncio.sleep(3)
+
+    try:
+        await endure("F18-database", Load(installation), breaking, without=[DATED])
+        await sleepers.wait_until_awake(65)
+        wakings = sleepers.wakings()
+    finally:
+        sleepers.leave()
+        await postgres.restart_with(**skewed(0))
+    each = len(sleepers.conversations)
+    assert (wakings["opened"], wakings["conversations opened"], wakings["paid"]) == (each, each, each)
+    with installation.connect() as connection:
+        late = connection.execute(
+            "SELECT name, ran_at - now() FROM core_job WHERE ran_at > now() + interval '1 minute'"
+        ).fetchall()
+    assert late == [], "what runs by the clock doesn't wait until the clock is there again"
