@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import uuid
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.files.base import ContentFile
+from django.db import Error as DatabaseError
 from django.http import FileResponse, Http404, HttpRequest, HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions, serializers
@@ -23,7 +25,7 @@ from apps.conversations.shapes import AttachmentShape, StagedShape
 from apps.core import clock, limits
 from apps.core.access import allow
 from apps.core.api import APIView
-from apps.core.errors import TooLarge
+from apps.core.errors import NoSpace, TooLarge
 from apps.core.live import NotVisible
 from apps.core.shapes import answer
 from apps.core.views import Page
@@ -76,9 +78,25 @@ class Attachments(APIView):
             height=inspected.height,
             staged_until=clock.now() + timedelta(seconds=limits.STAGED_SECONDS),
         )
-        attachment.file.save(uuid.uuid4().hex, ContentFile(inspected.content), save=False)
-        actions.stage_attachment(attachment, by=self.actor)
+        _stage(attachment, inspected.content, self.actor)
         return Response({**attachment_item(attachment), "expires_at": attachment.staged_until}, status=201)
+
+
+def _stage(attachment: Attachment, content: bytes, by: Member | Visitor) -> None:
+    """Keep the file, then its row; where either fails nothing is left of both. Raises NoSpace."""
+    name = attachment.file.field.generate_filename(attachment, uuid.uuid4().hex)
+    storage = attachment.file.storage
+    try:
+        attachment.file.name = storage.save(name, ContentFile(content))
+        actions.stage_attachment(attachment, by=by)
+    except OSError as error:
+        storage.delete(name)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpace from error
+        raise
+    except DatabaseError:
+        storage.delete(name)
+        raise
 
 
 class _Unsupported(exceptions.APIException):

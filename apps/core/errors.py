@@ -63,6 +63,14 @@ class TooLarge(exceptions.APIException):
     default_detail = "This is too large."
 
 
+class NoSpace(exceptions.APIException):
+    """The disk that keeps files is full."""
+
+    status_code = 507
+    default_code = "no_space"
+    default_detail = "There is no room for this file at the moment. Everything else works."
+
+
 def error_response(exc: Exception, context: Mapping[str, Any]) -> Response:
     """Turn an exception into the error shape. What isn't foreseen goes on to Django and becomes a bare 500."""
     request = context["request"]

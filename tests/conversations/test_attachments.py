@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import struct
 import threading
 import time
@@ -10,13 +12,14 @@ import zipfile
 import zlib
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from PIL import Image
 
@@ -194,6 +197,39 @@ def test_a_picture_tells_nothing_but_its_pixels(visitor: Booted, agent: SignedIn
     Image.new("RGB", (2, 2)).save(text, "PNG", pnginfo=info)
     body = upload(visitor, text.getvalue()).json()
     assert b"CANARY" not in b"".join(opened(body["url"]).streaming_content)
+
+
+def test_where_the_disk_is_full_nothing_is_kept_and_it_is_said(
+    visitor: Booted, conversation: Conversation, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fdopen = os.fdopen
+
+    def short(descriptor: int, mode: str) -> Any:
+        file = fdopen(descriptor, mode)
+
+        def write_half(content: bytes) -> int:
+            type(file).write(file, content[: len(content) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        return SimpleNamespace(write=write_half, close=file.close)
+
+    monkeypatch.setattr("django.core.files.storage.filesystem.os.fdopen", short)
+    with nothing_happens():
+        assert refusal(upload(visitor, b"some text", "a.txt")) == (507, "no_space")
+    assert files_in(media) == []
+    assert visitor.say(conversation, "Then without it.").status_code == 201
+
+
+def test_a_file_whose_row_can_t_be_written_is_not_kept(
+    visitor: Booted, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("the connection is lost")
+
+    monkeypatch.setattr(actions, "stage_attachment", away)
+    with nothing_happens():
+        assert refusal(upload(visitor, b"some text", "a.txt")) == (503, "unavailable")
+    assert files_in(media) == []
 
 
 def test_a_file_has_at_most_ten_megabytes(visitor: Booted, media: Path) -> None:
