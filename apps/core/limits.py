@@ -137,6 +137,11 @@ def spend_all(*charges: Charge) -> None:
         raise Limited(charge.limit, wait)
 
 
+def give_back(limit: Limit, subject: object) -> None:
+    """Put one token back that was taken for what then didn't happen."""
+    spend(limit, subject, cost=-1)
+
+
 def refund(limit: Limit, subject: object) -> None:
     """Empty the subject's record: a right password forgives the wrong ones before it."""
     key = f"limit:{limit.name}:{subject}"

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
+from apps.conversations import actions
 from apps.core import limits
 from apps.core.limits import Gone, Limit
 from apps.core.models import Bucket
@@ -198,6 +199,22 @@ def test_a_replay_is_answered_and_starts_no_new_conversation(people: People) -> 
     assert refusal(people.visitor.start()) == (429, "rate_limited")
     again = people.visitor.start("Once.", client_id=client_id)
     assert (again.status_code, again.json()["message"]["id"]) == (200, first.json()["message"]["id"])
+
+
+def test_what_an_outage_kept_from_being_stored_is_not_counted(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    client_id = str(uuid.uuid4())
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("the connection is lost")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(actions, "start_conversation", away)
+        for _ in range(limits.NEW_CONVERSATIONS.burst + 2):
+            assert refusal(people.visitor.start("At last.", client_id=client_id)) == (503, "unavailable")
+    assert people.visitor.start("At last.", client_id=client_id).status_code == 201
+    for _ in range(limits.NEW_CONVERSATIONS.burst - 1):
+        assert people.visitor.start().status_code == 201
+    assert refusal(people.visitor.start()) == (429, "rate_limited")
 
 
 # Signing in
