@@ -70,7 +70,8 @@ def _claim(name: str, seconds: float) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO core_job (name, ran_at) VALUES (%s, now()) ON CONFLICT (name) DO NOTHING", [name])
         cursor.execute(
-            "UPDATE core_job SET ran_at = now() WHERE name = %s AND ran_at <= now() - make_interval(secs => %s)",
+            # A time to come was written before the database's clock was put back.
+            "UPDATE core_job SET ran_at = now() WHERE name = %s AND (ran_at <= now() - make_interval(secs => %s) OR ran_at > now())",
             [name, seconds],
         )
         return bool(cursor.rowcount)

@@ -32,6 +32,8 @@ Handler = Callable[[Effect], None]
 
 LEASE_SECONDS = {Effect.Lane.INTERACTIVE: 30, Effect.Lane.NORMAL: 60, Effect.Lane.BULK: 120}
 """How long a worker may hold a claim: the longest that a handler of the lane may run, and the longest a killed worker delays it."""
+LONGEST_LEASE = max(LEASE_SECONDS.values())
+"""A lease that ends later than this from now was given before the database's clock was put back: it holds nobody."""
 
 SWEEP_BATCH = 500
 OVERDUE_SECONDS = 15
@@ -141,12 +143,13 @@ def due(overdue_seconds: float = 0) -> list[tuple[int, str]]:
             """
             SELECT id, lane FROM core_effect AS owed
             WHERE state = 'ready' AND available_at <= now() - make_interval(secs => %s)
-              AND (lease_until IS NULL OR lease_until < now()) AND (owed.order_key = '' OR NOT EXISTS (
+              AND (lease_until IS NULL OR lease_until NOT BETWEEN now() AND now() + make_interval(secs => %s))
+              AND (owed.order_key = '' OR NOT EXISTS (
                 SELECT 1 FROM core_effect AS earlier
                 WHERE earlier.order_key = owed.order_key AND earlier.state = 'ready' AND earlier.id < owed.id))
             ORDER BY lane = 'bulk', lane = 'normal', available_at LIMIT %s
             """,
-            [overdue_seconds, SWEEP_BATCH],
+            [overdue_seconds, LONGEST_LEASE, SWEEP_BATCH],
         )
         return [(row[0], row[1]) for row in cursor.fetchall()]
 
@@ -190,12 +193,13 @@ def _claim(effect_id: int) -> Effect | None:
             SET lease_until = now() + CASE lane WHEN 'interactive' THEN %s WHEN 'normal' THEN %s ELSE %s END * interval '1 s',
                 lease_token = gen_random_uuid(), attempts = attempts + 1
             WHERE id = %s AND state = 'ready' AND available_at <= now()
-              AND (lease_until IS NULL OR lease_until < now()) AND (owed.order_key = '' OR NOT EXISTS (
+              AND (lease_until IS NULL OR lease_until NOT BETWEEN now() AND now() + make_interval(secs => %s))
+              AND (owed.order_key = '' OR NOT EXISTS (
                 SELECT 1 FROM core_effect AS earlier
                 WHERE earlier.order_key = owed.order_key AND earlier.state = 'ready' AND earlier.id < owed.id))
             RETURNING id, kind, key, order_key, lane, payload::text, attempts, lease_token, workspace_id
             """,
-            [*(LEASE_SECONDS[lane] for lane in Effect.Lane), effect_id],
+            [*(LEASE_SECONDS[lane] for lane in Effect.Lane), effect_id, LONGEST_LEASE],
         )
         row = cursor.fetchone()
     if row is None:

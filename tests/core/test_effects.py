@@ -150,6 +150,16 @@ def test_a_debt_whose_worker_died_is_paid_by_another_when_the_lease_has_ended(pa
     assert (owed.state, owed.attempts) == ("done", 2)
 
 
+def test_a_lease_given_before_the_clock_was_put_back_holds_nobody(payer: Payer) -> None:
+    owed = owe(payer)
+    assert effects._claim(owed.pk) is not None
+    Effect.objects.filter(pk=owed.pk).update(lease_until=now() + timedelta(hours=2))
+    assert effects.due() == [(owed.pk, "normal")]
+    assert effects.pay(owed.pk)
+    owed.refresh_from_db()
+    assert (owed.state, owed.attempts) == ("done", 2)
+
+
 @pytest.mark.parametrize("ending", [None, ValueError("too late"), Hopeless("never"), Postponed("later")])
 def test_a_worker_that_lost_its_lease_cannot_record_an_outcome(payer: Payer, ending: Exception | None) -> None:
     """A zombie: paused past its lease, while another worker pays. Whatever it comes to, the other's record stays."""

@@ -56,6 +56,17 @@ def test_jobs_that_nobody_asks_for_run_when_they_are_late(ran: list[str]) -> Non
     assert schedule.run_late() == 2
 
 
+def test_a_clock_that_is_put_back_stops_no_job(ran: list[str]) -> None:
+    schedule.run("often")
+    let_pass(10)
+    schedule.run("often")
+    let_pass(-7200)
+    schedule.run("often")
+    assert ran == ["often", "often"]
+    schedule.run("often")
+    assert ran == ["often", "often"]
+
+
 @pytest.mark.parametrize("name", sorted(schedule.JOBS))
 def test_every_job_can_run_when_there_is_nothing_to_do_and_twice(name: str) -> None:
     for _ in range(2):
