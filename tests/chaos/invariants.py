@@ -177,6 +177,9 @@ INVARIANTS: dict[str, str] = {
     """,
 }
 
+DATED = frozenset({"no entry is dated before the one it follows"})
+"""What doesn't hold where the database's own clock went back: its dates are then wrong, and the order doesn't come from them."""
+
 FILLED = frozenset({"what was done is on record, once, and nothing else is"})
 """What doesn't hold for conversations that were made in bulk: nobody did what their logs say."""
 
