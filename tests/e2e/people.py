@@ -31,7 +31,7 @@ class Person:
         self.complaints: list[str] = []
         """Errors on the pages, dialogs, and requests to hosts that are nobody's here."""
         self.requests: list[str] = []
-        self.sockets: list[str] = []
+        self.sockets: list[WebSocket] = []
         self.frames: list[str] = []
         """What sockets brought."""
         self.may_complain = False
@@ -51,7 +51,7 @@ class Person:
         page.on("websocket", self._connected)
 
     def _connected(self, socket: WebSocket) -> None:
-        self.sockets.append(socket.url)
+        self.sockets.append(socket)
         self._asked(socket.url)
         socket.on("framereceived", lambda frame: self.frames.append(str(frame)))
 
@@ -64,6 +64,10 @@ class Person:
         }
         if host and host not in ours and not url.startswith(("data:", "blob:")):
             self.complaints.append(f"a request to {url}")
+
+    @property
+    def open_sockets(self) -> list[WebSocket]:
+        return [socket for socket in self.sockets if not socket.is_closed()]
 
     def close(self) -> None:
         self.context.close()
@@ -119,9 +123,12 @@ class Messenger:
         expect(self.field).to_be_visible()
 
     def send(self, text: str) -> None:
+        """Write and send; returns when the message is shown, sent or waiting."""
+        before = self.bubbles.count()
         self.field.fill(text)
         self.field.press("Enter")
         expect(self.field).to_have_value("")
+        expect(self.bubbles).not_to_have_count(before)
 
     def expect_said(self, *texts: str) -> None:
         """Exactly these messages are there, in this order."""

@@ -111,13 +111,20 @@ export class Visit {
     this.keep(newSession());
   }
 
+  /** Take over what the workspace says about itself, for the next page too. */
+  learn(news: Partial<Info>): void {
+    this.info = { ...this.info!, ...news };
+    this.storage.set(LOOK, encode(this.info));
+  }
+
   /** The session, asked for once and until there is an answer; `again` asks for another. Rejects when there can be none. */
   boot(again?: boolean): Promise<Boot> {
     if (again) this.booting = undefined;
     return (this.booting ||= this.bootUntilAnswered());
   }
 
-  private keep(session: Session): void {
+  /** Go on with this session, and remember it where that is allowed. */
+  keep(session: Session): void {
     this.session = session;
     this.own.prefix = this.tab.prefix = this.storage.prefix + session.scope + '.';
     if (this.consented) this.storage.set(SESSION, encode(session));
@@ -130,11 +137,13 @@ export class Visit {
       if (this.ended) break;
       if (status === 200) {
         const { workspace, messenger, team, expected_reply } = data;
-        this.info = { workspace, messenger, team, expected_reply };
-        this.storage.set(LOOK, encode(this.info));
+        this.learn({ workspace, messenger, team, expected_reply });
+        this.keep(this.session);
         this.changed();
         return data;
       }
+      // A page that may not show the messenger can't read that it may not, and is left as it was found.
+      if (!this.info && !this.own.get('pending')) this.storage.set(SESSION, '');
       // The messenger shall not fail for what the page says about its visitor.
       if (status === 400 && !attempt) this.settings = { ...this.settings, name: undefined, email: undefined, attributes: undefined };
       else if (status && isFinal(status)) {

@@ -55,6 +55,12 @@ export class Engine {
       this.tell('onReady');
       if (visit.own.get('pending')) void this.outbox();
     });
+    this.core.live.subscribe('workspaces.get', {}, {
+      snapshot: ({ messenger }) => {
+        visit.learn({ messenger, expected_reply: messenger.expected_reply });
+        this.redress();
+      },
+    });
     this.core.on('replaced', () => restart({ ...visit.settings, ...NOBODY }));
     sweep(visit);
     if (visit.consented) this.start();
@@ -124,13 +130,9 @@ export class Engine {
     return this.load();
   }
 
-  /** The queue of what must reach the server once; fetched when something is to be sent. */
+  /** The queue of what must reach the server once; fetched when something is to be sent, and for as long as that takes. */
   outbox(): Promise<Outbox> {
-    if (!this.box) {
-      this.box = import('../outbox/outbox').then(({ Outbox }) => Outbox.open(this.core));
-      this.box.catch(() => (this.box = undefined));
-    }
-    return this.box;
+    return (this.box ||= this.fetchOutbox());
   }
 
   remember(place: Partial<Place>): void {
@@ -149,6 +151,17 @@ export class Engine {
     this.box?.then((box) => box.close(), () => {});
   }
 
+  private async fetchOutbox(): Promise<Outbox> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await (await import('../outbox/outbox')).Outbox.open(this.core);
+      } catch (error) {
+        report(error);
+        await wait(backoff(attempt));
+      }
+    }
+  }
+
   private start(): void {
     this.core.start().catch(() => {});
   }
@@ -159,6 +172,11 @@ export class Engine {
     this.panel.dress(info?.messenger, settings);
   }
 
+  private redress(): void {
+    this.dress();
+    this.messenger?.then((messenger) => messenger.dress(), () => {});
+  }
+
   /** The page says who this is, or something new about them. With `isUpdate` a new e-mail is the same person's. */
   private person(settings: Settings, isUpdate?: boolean): unknown {
     const { visit } = this;
@@ -166,8 +184,7 @@ export class Engine {
     if (isElsewhere) return this.restart(settings);
     if (isOther(visit.session, isUpdate ? { userid: settings.userid } : settings)) return this.logout(settings);
     visit.adopt(settings, isUpdate);
-    this.dress();
-    this.messenger?.then((messenger) => messenger.dress(), () => {});
+    this.redress();
     const { name, email } = settings;
     if (name || email || settings.attributes) {
       return this.outbox().then((box) => box.change({ name, email, attributes: attributes(settings.attributes) }));

@@ -156,20 +156,22 @@ export class Store {
     this.engine.visit.own.set(name, text);
   }
 
-  /** Send what is in the composer; it is emptied when the message is safe in the outbox. */
+  /** Send what is in the composer. The draft on disk goes when the message is safe in the outbox: a page that dies in between has one of them. */
   async send(thread: Thread): Promise<void> {
+    const outbox = await this.attach();
     const conversation = thread.conversation.value;
-    const body = thread.text.value.trim();
+    const text = thread.text.value;
+    const body = text.trim();
     const files = thread.files.value;
     if (!body && !files.length) return;
-    this.write(thread, '');
+    thread.text.value = '';
     thread.files.value = [];
     try {
-      const outbox = await this.attach();
       await outbox.send({ lane: conversation || thread.lane, conversation, body, files });
+      this.write(thread, thread.text.value);
       thread.type(false);
     } catch (error) {
-      this.write(thread, body);
+      this.write(thread, text + thread.text.value);
       thread.files.value = files;
       throw error;
     }

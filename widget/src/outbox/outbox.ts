@@ -180,7 +180,10 @@ export class Outbox {
   }
 
   private async add(entry: Queued, lane: string): Promise<void> {
-    this.core.visit.own.set('pending', '1');
+    const { visit } = this.core;
+    visit.own.set('pending', '1');
+    // Who has something to send must be known again, even where no answer has come yet.
+    visit.keep(visit.session);
     await this.database.add(entry);
     await this.woken(lane);
   }
