@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from apps.core import limits
-from apps.core.access import Actor
+from apps.core.access import Actor, System
 from apps.core.events import emit
 from apps.workspaces import origins
 from apps.workspaces.events import (
@@ -22,6 +22,7 @@ from apps.workspaces.events import (
     MemberLockedOut,
     MemberRemoved,
     MessengerChanged,
+    MessengerFirstSeen,
     SecurityChanged,
     SignedIn,
     SignedOut,
@@ -153,10 +154,16 @@ def change_security(
 
 
 def note_widget_seen(workspace: Workspace, origin: str) -> None:
-    """Remember that the messenger was booted from this origin; at most once a minute."""
-    Workspace.objects.filter(pk=workspace.pk).exclude(
+    """Remember that the messenger was booted from this origin; at most once a minute. Only the first time is news to anybody."""
+    stale = Workspace.objects.filter(pk=workspace.pk).exclude(
         widget_seen_origin=origin, widget_seen_at__gt=Now() - timedelta(minutes=1)
-    ).update(widget_seen_at=Now(), widget_seen_origin=origin)
+    )
+    if workspace.widget_seen_at is not None:
+        stale.update(widget_seen_at=Now(), widget_seen_origin=origin)
+        return
+    with transaction.atomic():
+        stale.update(widget_seen_at=Now(), widget_seen_origin=origin)
+        emit(MessengerFirstSeen(actor=System(), workspace=workspace))
 
 
 def touch_members(ids: Iterable[Any]) -> None:

@@ -144,3 +144,11 @@ class SecurityChanged(WorkspaceEvent):
     """A workspace's allowed origins or session lifetime changed."""
 
     name = "workspace.security_changed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessengerFirstSeen(WorkspaceEvent):
+    """A workspace's messenger was opened on a page for the first time: it is installed."""
+
+    name = "workspace.messenger_first_seen"
+    audited = False

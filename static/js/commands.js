@@ -53,7 +53,7 @@ document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
   const modified = event.metaKey || event.ctrlKey || event.altKey;
   if (!modified && event.key !== "Escape" && isWriting(event.target)) return;
-  if (!modified && event.target.closest("dialog, [popover]")) return;
+  if (!modified && event.target.closest("dialog[open], :popover-open")) return;
   const last = event.timeStamp - pressedAt < SEQUENCE_MS ? before : "";
   const now = stroke(event);
   before = now;

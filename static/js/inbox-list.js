@@ -65,8 +65,9 @@ export class InboxList extends LiveRows {
     this.changed();
   }
 
-  /** Show which conversation is open beside the list. */
-  mark(key = document.querySelector(".conversation")?.dataset.conversation) {
+  /** Show which conversation is open beside the list: its key, "" for none; without one, the one named last, else the page's. */
+  mark(key = this.marked ?? document.querySelector(".conversation")?.dataset.conversation ?? "") {
+    this.marked = key;
     for (const row of this.list.children) {
       if (row.dataset.key === key) row.setAttribute("aria-current", "true");
       else row.removeAttribute("aria-current");

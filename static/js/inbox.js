@@ -36,7 +36,7 @@ async function show(path, name, place) {
 async function openConversation(id, { push = true } = {}) {
   const path = address(id);
   current = id;
-  list().mark(id);
+  list().mark(id ?? "");
   if (push) history.pushState(null, "", path);
   inbox.dataset.pane = id ? "thread" : "list";
   delete inbox.dataset.drawer;
@@ -45,7 +45,7 @@ async function openConversation(id, { push = true } = {}) {
   } catch (error) {
     if (error.name === "AbortError") return;
     current = openId();
-    list().mark();
+    list().mark(current ?? "");
     sayWhy(error);
     return;
   }
@@ -66,7 +66,7 @@ async function openView(path, { push = true } = {}) {
 
 function listed() {
   dispatchEvent(new Event("list-replaced"));
-  list().mark();
+  list().mark(current ?? "");
 }
 
 let previous = null;

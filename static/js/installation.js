@@ -20,15 +20,18 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (label.textContent = "Copy"), 2500);
 });
 
-let first = true;
+const signal = () => document.getElementById("signal");
+// What the page was drawn with; the workspace may have been seen before the first answer came.
+let shown = signal().dataset.seen;
 live.subscribe({
   query: "workspaces.get", as: "data",
   on: {
-    snapshot: async () => {
-      if (first) return void (first = false);
+    snapshot: async ({ widget_seen_at: seen }) => {
+      if ((seen ?? "") === shown) return;
       try {
         const fresh = await fragment(location.pathname, "signal");
-        document.getElementById("signal").replaceWith(fresh.querySelector("#signal"));
+        signal().replaceWith(fresh.querySelector("#signal"));
+        shown = seen ?? "";
       } catch (error) {
         sayWhy(error);
       }

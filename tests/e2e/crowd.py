@@ -36,7 +36,7 @@ class Crowd:
     def owner(self, **options: Any) -> Member:
         return self._add(Member(self.browser, self.servers, self.site, signed_in(self.workspace, "owner"), **options))
 
-    def colleague(self, member: Member, **options: Any) -> Member:
+    def again(self, member: Member, **options: Any) -> Member:
         """Return the same member on another device."""
         return self._add(Member(self.browser, self.servers, self.site, member.caller, **options))
 

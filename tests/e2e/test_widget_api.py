@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from apps.visitors.models import TrackedEvent, Visitor
 from tests.e2e.crowd import Crowd
@@ -57,8 +57,12 @@ def test_calls_made_before_the_script_is_there_are_not_lost(crowd: Crowd, visito
 
 
 def test_calls_made_while_the_messenger_is_on_its_way_are_taken_in_their_order(crowd: Crowd, visitor: Any) -> None:
-    held: list[Any] = []
-    visitor.page.route("**/widget/a/launcher-*.js", lambda route: held.append(route))
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    visitor.page.route("**/widget/a/launcher-*.js", hold)
     visitor.visit(crowd.shop())
     visitor.page.wait_for_function("() => window.OpencomWidget")
     visitor.page.evaluate("""() => {
