@@ -142,8 +142,8 @@ export class Visit {
         this.changed();
         return data;
       }
-      // A page that may not show the messenger can't read that it may not, and is left as it was found.
-      if (!this.info && !this.own.get('pending')) this.storage.set(SESSION, '');
+      // A page that may not show the messenger can't read that it may not, and is left as it was found; unless somebody has used it.
+      if (!this.info && !this.own.get('pending') && !this.tab.get('view')) this.storage.set(SESSION, '');
       // The messenger shall not fail for what the page says about its visitor.
       if (status === 400 && !attempt) this.settings = { ...this.settings, name: undefined, email: undefined, attributes: undefined };
       else if (status && isFinal(status)) {

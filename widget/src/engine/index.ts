@@ -110,6 +110,7 @@ export class Engine {
       visit.allow(true);
       this.start();
     }
+    visit.keep(visit.session);
     const opens = !this.panel.element;
     if (opens) this.panel.open(visit.info?.messenger.greeting || '');
     void this.enter(view, focus);

@@ -180,17 +180,21 @@ export class Outbox {
   }
 
   private async add(entry: Queued, lane: string): Promise<void> {
-    const { visit } = this.core;
-    visit.own.set('pending', '1');
-    // Who has something to send must be known again, even where no answer has come yet.
-    visit.keep(visit.session);
+    this.note();
     await this.database.add(entry);
     await this.woken(lane);
   }
 
+  /** Whoever has something to send is to be known again, even where no answer has come yet. */
+  private note(): void {
+    const { visit } = this.core;
+    visit.own.set('pending', '1');
+    visit.keep(visit.session);
+  }
+
   private async woken(lane: string): Promise<void> {
     // Said again, because another tab that saw an empty queue may have taken it back in between.
-    this.core.visit.own.set('pending', '1');
+    this.note();
     await this.refresh();
     this.tell();
     this.run(lane);
