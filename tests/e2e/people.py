@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,14 @@ from tests.e2e.sites import Site
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 PATIENCE_MS = 10_000
+
+
+def wait_for(page: Page, script: str, value: Any) -> None:
+    """Wait until a script of the page, which may take its time, comes to this value."""
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while (found := page.evaluate(script)) != value:
+        assert time.monotonic() < until, f"{found!r} is not {value!r}: {script}"
+        page.evaluate("() => new Promise(requestAnimationFrame)")
 
 
 class Person:
@@ -204,6 +212,3 @@ class Desk:
         """Exactly these messages and notes are there, in this order, and none waits."""
         expect(self.messages).to_have_text(list(texts))
         expect(self.pending).to_have_count(0)
-
-
-People = Callable[..., Any]

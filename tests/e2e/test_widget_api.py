@@ -9,6 +9,7 @@ from playwright.sync_api import Route, expect
 
 from apps.visitors.models import TrackedEvent, Visitor
 from tests.e2e.crowd import Crowd
+from tests.e2e.people import wait_for
 from tests.live import wait_until
 
 STUB = "window.OpencomWidget = window.OpencomWidget || function () { (OpencomWidget.q = OpencomWidget.q || []).push(arguments) };"
@@ -86,13 +87,13 @@ def test_calls_made_while_the_messenger_is_on_its_way_are_taken_in_their_order(c
 def test_an_event_that_is_tracked_offline_is_recorded_once(crowd: Crowd, visitor: Any) -> None:
     visitor.may_complain = True
     visitor.visit(crowd.shop()).open()
-    visitor.page.wait_for_function(f"async () => await ({QUEUE_LENGTH})() === 0")
+    wait_for(visitor.page, QUEUE_LENGTH, 0)
     visitor.context.set_offline(True)
     visitor.page.evaluate("() => { for (const name of ['a', 'b', 'c']) OpencomWidget.trackEvent(name); }")
-    visitor.page.wait_for_function(f"async () => await ({QUEUE_LENGTH})() === 3")
+    wait_for(visitor.page, QUEUE_LENGTH, 3)
     visitor.context.set_offline(False)
     visitor.page.reload()
-    visitor.page.wait_for_function(f"async () => await ({QUEUE_LENGTH})() === 0")
+    wait_for(visitor.page, QUEUE_LENGTH, 0)
     assert [event.name for event in TrackedEvent.objects.filter(workspace=crowd.workspace).order_by("id")] == [
         "a",
         "b",
