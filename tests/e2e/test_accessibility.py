@@ -147,6 +147,8 @@ def test_every_other_page(crowd: Crowd, scheme: str) -> None:
         "/settings/installation/", "/settings/security/", "/settings/messenger/", "/api/docs/",
     ):  # fmt: skip
         page.goto(path)
+        if path == "/settings/messenger/":
+            expect(page.frame_locator("#preview").locator("opencom-widget .card.start")).to_be_visible()
         assert_accessible(page, path)
     owner.may_complain = True  # the browser writes refused forms to its console
     page.goto("/settings/security/")

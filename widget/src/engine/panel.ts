@@ -54,6 +54,7 @@ export class Panel {
     panel.tabIndex = -1;
     hero.className = 'hero';
     title.textContent = greeting;
+    if (!greeting) title.ariaHidden = 'true';
     hero.appendChild(title);
     panel.appendChild(hero);
     this.button.box.insertBefore(panel, this.button.button);
