@@ -193,8 +193,10 @@ class Desk:
 
     def open(self, text: str) -> None:
         """Open the conversation whose row shows this text."""
-        self.row(text).locator(".row__link").click()
-        expect(self.field).to_be_visible()
+        row = self.row(text)
+        key = row.get_attribute("data-key")
+        row.locator(".row__link").click()
+        expect(self.page.locator(f'.conversation[data-conversation="{key}"] textarea')).to_be_visible()
 
     def reply(self, text: str) -> None:
         self.write("Reply", text)
