@@ -28,7 +28,9 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         owner = self._known(options["owner"]) or self._made(options["owner"], options["owner_name"])
         member = actions.create_workspace(options["name"], owner=owner)
-        self.stdout.write(f"{member.workspace.name} is there: {member.workspace_id}. {owner.email} owns it and can sign in.")
+        self.stdout.write(
+            f"{member.workspace.name} is there: {member.workspace_id}. {owner.email} owns it and can sign in."
+        )
 
     def _known(self, address: str) -> User | None:
         return User.objects.filter(email=address.strip().lower()).first()
