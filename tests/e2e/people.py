@@ -15,7 +15,7 @@ from tests.e2e.sites import Site
 
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 10_000
+PATIENCE_MS = 20_000
 
 
 def wait_for(page: Page, script: str, value: Any) -> None:
