@@ -76,7 +76,9 @@ class MessagesList(Log):
         return found.visitor.label if found is not None else ""
 
 
-_WITH_VISITOR = Joined(Conversation, "visitor", where="base.id = %s")
+_WITH_VISITOR = Joined(
+    Conversation, "visitor", where="base.id = %s", only={"": (), "visitor": ("name", "email", "readable_id")}
+)
 
 
 def _number(actor: Actor) -> str:

@@ -39,7 +39,7 @@ class Joined(Generic[Row]):
     """Looks one ``model`` up with what ``paths`` name (foreign keys, ``a__b``), where ``where`` holds; columns of the model are ``base.…``.
 
     ``extra`` names attributes to set from expressions, such as {"remaining": "base.expires_at - now()"}. ``only`` names
-    the fields to read of a path, where not all are wanted; the others are deferred. Generated columns are left out.
+    the fields to read of a path ("" is the model), where not all are wanted; the others are deferred. Generated columns are left out.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Joined(Generic[Row]):
 
     @cached_property
     def _parts(self) -> list[_Part]:
-        parts: dict[tuple[str, ...], _Part] = {(): _Part((), self.model, _fields(self.model))}
+        parts: dict[tuple[str, ...], _Part] = {(): _Part((), self.model, _fields(self.model, self.only.get("")))}
         for path in self.paths:
             steps = tuple(path.split("__"))
             target: Any = parts[steps[:-1]].model._meta.get_field(steps[-1]).related_model

@@ -32,7 +32,7 @@ async def test_f11_every_socket_is_cut_at_one_instant(installation: Installation
         print(f"F11: {len(people)} sockets are back after {time.monotonic() - started:.1f} s")
         await asyncio.sleep(4)
 
-    report = await endure("F11", Load(installation, visitors=60, visitor_pause=6), breaking)
+    report = await endure("F11", Load(installation, workspaces=6, visitors=20, visitor_pause=6), breaking)
     assert report["happened"]["cut"] >= 120
 
 

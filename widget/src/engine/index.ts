@@ -113,7 +113,8 @@ export class Engine {
     visit.keep(visit.session);
     const opens = !this.panel.element;
     if (opens) this.panel.open(visit.info?.messenger.greeting || '');
-    void this.enter(view, focus);
+    // In a frame, opening must not take the focus from the page around it.
+    void this.enter(view, focus && document.hasFocus());
     this.remember({ open: true });
     if (opens) this.tell('onShow');
   }
