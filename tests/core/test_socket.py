@@ -259,8 +259,10 @@ def test_text_that_is_not_utf_8_closes_the_socket(live: LiveThread, visitor: Boo
     assert other.settle() == []
 
 
-@pytest.mark.usefixtures("limits_enforced")
-def test_the_sixty_first_frame_within_ten_seconds_closes_the_socket(live: LiveThread, visitor: Booted) -> None:
+def test_the_sixty_first_frame_within_ten_seconds_closes_the_socket(
+    live: LiveThread, visitor: Booted, settings: Any
+) -> None:
+    settings.LIMITS_ENFORCED = True
     socket = live.socket_of(visitor)
     for _ in range(limits.FRAMES_PER_10_SECONDS - 1):
         socket.send(type="ping")
