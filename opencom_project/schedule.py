@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from celery import shared_task
+from django.apps import apps
 from django.db import connection
 
 from apps.conversations.inbox import fold_counts
@@ -35,6 +36,13 @@ JOBS = {
     "forget paid effects": Job(effects.forget_done, 3600, "bulk"),
     "forget full buckets": Job(limits.forget_full, 3600, "bulk"),
 }
+if apps.is_installed("apps.audit"):
+    from apps.audit import actions as audit
+
+    JOBS |= {
+        "seal the audit log": Job(audit.seal, 10, "normal"),
+        "delete what the audit log keeps no longer": Job(audit.prune, 24 * 3600, "bulk"),
+    }
 
 SCHEDULE = {
     name: {

@@ -1,5 +1,6 @@
 """The site map: one line an app."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path, re_path
 
@@ -9,10 +10,19 @@ from apps.visitors import urls as visitors
 from apps.workspaces import urls as workspaces
 from opencom_project import api_docs, probes, widget_files
 
+# An optional app has no place on the map of an installation that leaves it out.
+if apps.is_installed("apps.audit"):
+    from apps.audit import urls as audit
+
+    audit_api, audit_pages = audit.api_v1, audit.pages
+else:
+    audit_api, audit_pages = [], []
+
 api_v1 = [
     *workspaces.api_v1,
     *visitors.api_v1,
     *conversations.api_v1,
+    *audit_api,
 ]
 
 urlpatterns = [
@@ -26,4 +36,5 @@ urlpatterns = [
     *getattr(workspaces, "pages", []),
     *getattr(visitors, "pages", []),
     *conversations.pages,
+    *audit_pages,
 ]

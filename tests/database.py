@@ -28,9 +28,12 @@ def empty() -> None:
     """Delete everything that tests have committed."""
     with connection.cursor() as cursor:
         # What holds in production, that nobody empties the audit log, must give way to the next test.
-        cursor.execute("ALTER TABLE audit_auditentry DISABLE TRIGGER audit_not_emptied")
+        guards = (("audit_auditentry", "audit_not_emptied"), ("audit_seal", "seals_not_emptied"))
+        for table, guard in guards:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {guard}")
         cursor.execute(f"TRUNCATE {', '.join(tables())} CASCADE")
-        cursor.execute("ALTER TABLE audit_auditentry ENABLE TRIGGER audit_not_emptied")
+        for table, guard in guards:
+            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {guard}")
 
 
 def fingerprint() -> dict[str, tuple[int, str]]:

@@ -22,5 +22,6 @@ def record(event: Event) -> None:
         actor_label=event.actor.label[:200],
         subject_kind=subject._meta.label_lower,
         subject_id=subject.pk,
+        subject_label=str(getattr(subject, "label", ""))[:200],
         details=event.details(),
     )

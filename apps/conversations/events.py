@@ -87,6 +87,7 @@ class StatusChanged(ConversationEvent):
     """A conversation was opened, snoozed or closed."""
 
     name = "conversation.status_changed"
+    phrase = "changed a conversation from {before} to {after}"
     audited = True
     before: str
 
@@ -104,6 +105,7 @@ class Assigned(ConversationEvent):
     """A conversation was given to a member, or to nobody."""
 
     name = "conversation.assigned"
+    phrase = "assigned a conversation to {after}"
     audited = True
     before: Member | None
     after: Member | None

@@ -35,6 +35,8 @@ class Event:
 
     name: ClassVar[str] = ""
     audited: ClassVar[bool] = False
+    phrase: ClassVar[str] = ""
+    """For the audit log: what was done, to be read after the actor's name. ``{subject}`` and the details stand by name."""
 
     actor: Actor
 

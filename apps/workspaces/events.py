@@ -27,6 +27,7 @@ class SignedIn(MemberEvent):
     """A member signed in to the dashboard."""
 
     name = "member.signed_in"
+    phrase = "signed in"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class SignedOut(MemberEvent):
     """A member signed out; their sockets close."""
 
     name = "member.signed_out"
+    phrase = "signed out"
 
     def moves(self) -> Iterable[Move]:
         yield Move(f"member:{self.member.pk}")
@@ -44,6 +46,7 @@ class MemberAdded(MemberEvent):
     """Somebody got a seat in a workspace."""
 
     name = "member.added"
+    phrase = "gave {subject} a seat as {role}"
 
     def details(self) -> dict[str, Any]:
         return {"role": self.member.role}
@@ -57,6 +60,7 @@ class MemberChanged(MemberEvent):
     """A member's role or permissions changed."""
 
     name = "member.changed"
+    phrase = "changed {subject} from {before} to {after}"
     before: str
 
     def details(self) -> dict[str, Any]:
@@ -72,6 +76,7 @@ class MemberRemoved(MemberEvent):
     """Somebody lost their seat; their sockets close."""
 
     name = "member.removed"
+    phrase = "took {subject}'s seat away"
     user: User
 
     def details(self) -> dict[str, Any]:
@@ -87,6 +92,7 @@ class MemberLockedOut(MemberEvent):
     """An operator deactivated a member's account; their sockets close."""
 
     name = "member.locked_out"
+    phrase = "locked {subject} out"
     operator: User
 
     def details(self) -> dict[str, Any]:
@@ -101,6 +107,7 @@ class MemberLetIn(MemberEvent):
     """An operator activated a member's account again."""
 
     name = "member.let_in"
+    phrase = "let {subject} in again"
     operator: User
 
     def details(self) -> dict[str, Any]:
@@ -130,6 +137,7 @@ class WorkspaceCreated(WorkspaceEvent):
     """A workspace came to be, with its owner."""
 
     name = "workspace.created"
+    phrase = "created the workspace"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +145,7 @@ class MessengerChanged(WorkspaceEvent):
     """A workspace's messenger looks or greets differently."""
 
     name = "workspace.messenger_changed"
+    phrase = "changed the messenger: {fields}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +153,7 @@ class SecurityChanged(WorkspaceEvent):
     """A workspace's allowed origins or session lifetime changed."""
 
     name = "workspace.security_changed"
+    phrase = "changed the security settings"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ PERMISSIONS: tuple[str, ...] = (
     "audit.read",
 )
 
-VIEWER = frozenset({"conversations.read", "users.read", "articles.read", "audit.read"})
+VIEWER = frozenset({"conversations.read", "users.read", "articles.read"})
 AGENT = frozenset(
     {
         "conversations.read",

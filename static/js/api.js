@@ -64,6 +64,24 @@ export async function call(method, path, body, { keepalive = false, signal, agai
   return call(method, path, body, { keepalive, signal, again: true });
 }
 
+/** Ask the API for a file and keep it under a name. `onPiece(bytes, total)` hears how far it is. Throws Refused. */
+export async function download(path, body, name, onPiece) {
+  const headers = { "Content-Type": "application/json", "X-CSRFToken": meta.content };
+  const response = await request(`/api/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
+  if (!response.ok) throw await refusal(response);
+  const total = Number(response.headers.get("X-Total-Count"));
+  const pieces = [];
+  for (const reader = response.body.getReader(); ; ) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    pieces.push(value);
+    onPiece(value, total);
+  }
+  const address = URL.createObjectURL(new Blob(pieces, { type: response.headers.get("Content-Type") }));
+  Object.assign(document.createElement("a"), { href: address, download: name }).click();
+  URL.revokeObjectURL(address);
+}
+
 /** Fetch one named part of a page. Returns its nodes in a DocumentFragment. Throws Refused. */
 export async function fragment(path, name, { signal } = {}) {
   const response = await request(path, { headers: { "X-Fragment": name, Accept: "text/html" }, signal });

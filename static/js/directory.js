@@ -1,6 +1,7 @@
 // The visitors' directory: searched while typing, paged while scrolling.
 import { fragment } from "./api.js";
 import { offer } from "./commands.js";
+import { watch } from "./more.js";
 import { sayWhy } from "./toast.js";
 
 const SEARCH_MS = 250;
@@ -32,34 +33,6 @@ field.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(search, SEARCH_MS);
 });
-
-let watcher;
-function watch() {
-  watcher?.disconnect();
-  const place = document.querySelector("[data-more]");
-  if (!place?.firstElementChild) return;
-  watcher = new IntersectionObserver(([entry]) => entry.isIntersecting && more(), { rootMargin: "400px" });
-  watcher.observe(place);
-}
-
-async function more() {
-  const place = document.querySelector("[data-more]");
-  const link = place.querySelector("a");
-  if (!link || place.dataset.loading) return;
-  place.dataset.loading = "true";
-  try {
-    const page = await fragment(link.getAttribute("href"), "found");
-    document.querySelector("tbody[data-items]").append(...page.querySelectorAll("tbody > tr"));
-    const next = page.querySelector("[data-more] a");
-    if (next) link.replaceWith(next);
-    else link.remove();
-  } catch (error) {
-    sayWhy(error);
-  } finally {
-    delete place.dataset.loading;
-  }
-  watch();
-}
 
 watch();
 offer({ id: "search", title: "Search visitors", group: "Visitors", keys: ["/"], run: () => field.select() });

@@ -77,6 +77,8 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/live/tickets"): Right(),
     ("PATCH", "/api/v1/workspace/messenger"): Right(body=always(greeting="Hello there")),
     ("PUT", "/api/v1/workspace/security"): Right(body=security),
+    ("POST", "/api/v1/audit/exports"): Right(body=always(format="json")),
+    ("PUT", "/api/v1/audit/retention"): Right(body=always(days=30)),
     ("POST", "/api/v1/widget/boot"): Right(body=boot),
     ("DELETE", "/api/v1/widget/session"): Right(204),
     ("PATCH", "/api/v1/widget/visitor"): Right(body=always(name="Maya K.")),

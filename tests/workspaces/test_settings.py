@@ -21,16 +21,16 @@ pytestmark = pytest.mark.django_db
 # Members and roles
 
 
-def test_the_roles_hold_23_22_8_and_4_permissions() -> None:
+def test_the_roles_hold_23_22_8_and_3_permissions() -> None:
     assert len(roles.PERMISSIONS) == 23
     assert {role: len(held) for role, held in roles.BY_ROLE.items()} == {
         "owner": 23,
         "admin": 22,
         "agent": 8,
-        "viewer": 4,
+        "viewer": 3,
     }
     assert {"settings.billing"} == roles.OWNER - roles.ADMIN
-    assert {"conversations.read", "users.read", "articles.read", "audit.read"} == roles.VIEWER
+    assert {"conversations.read", "users.read", "articles.read"} == roles.VIEWER
     assert "audit.read" not in roles.AGENT
 
 
