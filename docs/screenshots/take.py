@@ -168,6 +168,7 @@ class Photographer:
             "visitors": "/visitors/",
             "settings-members": "/settings/members/",
             "settings-security": "/settings/security/",
+            "settings-audit": "/settings/audit/",
             "settings-installation": "/settings/installation/",
         }
         for number, (name, path) in enumerate(paths.items()):

@@ -144,7 +144,8 @@ def test_every_other_page(crowd: Crowd, scheme: str) -> None:
     factories.start(visitor, "Hello?")
     for path in (
         "/visitors/", "/visitors/?q=marta", "/visitors/?q=nobody+at+all", f"/visitors/{visitor.pk}/", "/settings/members/",
-        "/settings/installation/", "/settings/security/", "/settings/messenger/", "/api/docs/",
+        "/settings/installation/", "/settings/security/", "/settings/audit/", "/settings/audit/?action=member.removed", "/settings/messenger/",
+        "/api/docs/",
     ):  # fmt: skip
         page.goto(path)
         if path == "/settings/messenger/":
