@@ -32,7 +32,7 @@ class Plan:
 FULL = Plan(
     rounds=5,
     sends=1000,
-    dom_sends=200,
+    dom_sends=80,
     senders=(1, 8, 64),
     sending_seconds=10,
     fan_outs=((1, 300), (50, 100), (1000, 20)),

@@ -163,6 +163,9 @@ class Frames(asyncio.Protocol):
             at = start + size
             if kind == 1:
                 self.on_frame(self, buffer[start:at])
+            elif kind == 9:
+                # The server's own ping; whoever doesn't answer it is let go after twenty seconds.
+                self.transport.write(struct.pack("!BB", 0x8A, 0x80 | size) + b"\0\0\0\0" + buffer[start:at])
             elif kind == 8:
                 self.closed_with = struct.unpack_from("!H", buffer, start)[0] if size >= 2 else 1005
                 self.transport.abort()

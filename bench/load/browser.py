@@ -58,17 +58,19 @@ class InBrowser:
         self.number = 0
         self.shop: ThreadingHTTPServer | None = None
 
-    def open_dashboard(self, port: int, cookie: str, conversation: str) -> None:
-        """Open a conversation in the dashboard as an agent who is signed in."""
+    def open_dashboard(self, port: int, cookie: str) -> None:
+        """Open the dashboard as an agent who is signed in."""
         context = self.browser.new_context()
-        web = f"http://127.0.0.1:{port}"
-        context.add_cookies([{"name": "session", "value": cookie, "url": web}])
-        page = context.new_page()
-        page.goto(f"{web}/inbox/all/{conversation}/", wait_until="networkidle")
+        context.add_cookies([{"name": "session", "value": cookie, "url": f"http://127.0.0.1:{port}"}])
+        self.pages["ours"] = context.new_page()
+        self.connections["ours"] = http.client.HTTPConnection("127.0.0.1", port)
+
+    def show(self, port: int, conversation: str) -> None:
+        """Go to a conversation, and note from now on when something arrives in it."""
+        page = self.pages["ours"]
+        page.goto(f"http://127.0.0.1:{port}/inbox/all/{conversation}/", wait_until="networkidle")
         page.wait_for_selector("message-list [data-items] > *", state="attached")
         page.evaluate(WATCH.replace("PLACE", "'message-list'"))
-        self.pages["ours"] = page
-        self.connections["ours"] = http.client.HTTPConnection("127.0.0.1", port)
 
     def open_floor(self, port: int) -> None:
         """Open the floor's page."""

@@ -19,6 +19,7 @@ THREADS_A_SOCKET = 50
 FRAME_SECONDS = 10.0
 TEXT = "Hello, my order has not arrived and it has been a week, can you tell me where it is now? Thank you. "
 IMPATIENT_SECONDS = 10.0
+PING_SECONDS = 20.0
 
 
 class Chat:
@@ -32,6 +33,7 @@ class Chat:
         self.floor_agent: Frames
         self.ports: dict[str, int] = {}
         self.numbers = itertools.count(1)
+        self.pinged_at = time.monotonic()
         self.marker = b""
         self.seen: asyncio.Future[float] | None = None
         self.crowded = False
@@ -69,7 +71,17 @@ class Chat:
 
     async def send(self, side: str, count: int) -> list[float]:
         """Send messages one after the other; return for each the ms from its POST to the agent's frame."""
-        return [await self._send_one(side) for _ in range(count)]
+        taken = []
+        for _ in range(count):
+            self._ping_in_time()
+            taken.append(await self._send_one(side))
+        return taken
+
+    def _ping_in_time(self) -> None:
+        if time.monotonic() - self.pinged_at > PING_SECONDS:
+            self.pinged_at = time.monotonic()
+            for agent in self.agents:
+                agent.ping()
 
     async def _send_one(self, side: str) -> float:
         number = next(self.numbers)

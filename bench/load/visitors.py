@@ -90,6 +90,10 @@ class Client:
                 self.socket.send(msgspec.json.encode({"type": "sub", **subscription}))
             await self._answers()
 
+    def ping(self) -> None:
+        """Say that this client is still there."""
+        self.socket.send(b'{"type":"ping"}')
+
     def _expect(self, count: int) -> None:
         self._expected = count
         self._answered = asyncio.get_running_loop().create_future()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -14,6 +15,8 @@ from bench.stage import Stage
 
 PAUSE = 0.11
 """A conversation takes ten messages a second."""
+AT_ONCE = 8
+"""A visitor may send ten at once; then it is the next one's turn."""
 MANIFEST = ROOT / "widget" / "dist" / "manifest.json"
 EMPTY_TAG = "<script async src='/empty.js'></script>"
 LANGUAGES = ("de", "es")
@@ -31,20 +34,22 @@ def dom(stage: Stage) -> Iterator[Row]:
         yield missing(metric, "ms", "Playwright isn't installed")
         return
     plan = stage.plan
-    people = stage.people(plan.rounds * (plan.dom_sends // 8 + 1))
-    visitor = people[0]
+    turns = max(1, plan.dom_sends // AT_ONCE)
+    people = iter(stage.people(plan.rounds * turns))
     [cookie] = stage.backstage.ask("cookies", workspace=stage.workspace, count=1)
     with stage.durable_floor() as floor, Remote("bench.load.browser") as browser:
-        browser.ask("open_dashboard", port=stage.product.port, cookie=cookie, conversation=visitor["conversation"])
+        browser.ask("open_dashboard", port=stage.product.port, cookie=cookie)
         browser.ask("open_floor", port=floor.port)
         comparison = Comparison()
-        samples: dict[str, list[list[float]]] = {"ours": [], "floor": []}
         for _ in range(plan.rounds):
-            for side, values in samples.items():
-                values.append(browser.ask("send", side=side, visitor=visitor, count=plan.dom_sends, pause=PAUSE))
+            ours: list[float] = []
+            bare: list[float] = []
+            for visitor in itertools.islice(people, turns):
+                browser.ask("show", port=stage.product.port, conversation=visitor["conversation"])
+                for side, taken in (("ours", ours), ("floor", bare)):
+                    taken.extend(browser.ask("send", side=side, visitor=visitor, count=AT_ONCE, pause=PAUSE))
+            comparison.add(Sample(percentile(ours, 0.5)), Sample(percentile(bare, 0.5)))
         browser.ask("close")
-    for ours, bare in zip(samples["ours"], samples["floor"], strict=True):
-        comparison.add(Sample(percentile(ours, 0.5)), Sample(percentile(bare, 0.5)))
     yield compared(metric, "ms", comparison, Goal(ratio_most=1.5), "in headless Chromium")
 
 
