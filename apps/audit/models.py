@@ -56,6 +56,7 @@ class UnsealedEntry(models.Model):
     """An entry that isn't in its workspace's chain yet. Written by the database itself for every entry; gone within seconds."""
 
     entry_id = models.UUIDField(primary_key=True)
+    workspace_id = models.UUIDField()
 
     def __str__(self) -> str:
         return str(self.entry_id)

@@ -20,6 +20,8 @@ from apps.workspaces.models import Member
 
 FOUND_MOST = 500
 """A search looks at this many of the newest matching messages: beyond that it isn't a search but a list."""
+RECENT = 5000
+"""How many of the newest messages are looked through for words that may be common."""
 
 
 def listed(
@@ -34,18 +36,34 @@ def listed(
     if channel:
         conversations = conversations.filter(channel=channel)
     if text := q.strip():
-        conversations = conversations.filter(_found(actor, text))
+        conversations = conversations.filter(pk__in=_found(actor, text))
     return conversations.select_related("visitor", "assignee__user")
 
 
-def _found(actor: Actor, text: str) -> Q:
-    people = Q(visitor__in=Visitor.objects.visible_to(actor).filter(called(text)).values("pk")[:FOUND_MOST])
-    words = prefix_query(text)
-    if not words:
-        return people
-    query = SearchQuery(words, search_type="raw", config="simple")
-    messages = Message.objects.visible_to(actor).filter(search=query).order_by("-created_at")
-    return people | Q(pk__in=messages.values("conversation_id")[:FOUND_MOST])
+def _found(actor: Actor, text: str) -> set[UUID]:
+    """Return the conversations in which the text was found, or whose visitor is called so.
+
+    They are found before the list is read: left to one statement, Postgres walks the whole list and asks of each row whether it was found.
+    """
+    people = Visitor.objects.visible_to(actor).filter(called(text)).values("pk")[:FOUND_MOST]
+    theirs = Conversation.objects.visible_to(actor).filter(visitor__in=people).order_by("-last_at")
+    found = set(theirs.values_list("pk", flat=True)[:FOUND_MOST])
+    return found | _mentioning(actor, text) if prefix_query(text) else found
+
+
+def _mentioning(actor: Actor, text: str) -> set[UUID]:
+    """Return the conversations of the newest messages that have all the words.
+
+    A common word is looked for among the newest messages first: its index would have to be read, and all that it names sorted.
+    """
+    query = SearchQuery(prefix_query(text), search_type="raw", config="simple")
+    visible = Message.objects.visible_to(actor).order_by("-created_at")
+    matching = visible.filter(search=query)
+    for oldest in visible.values_list("created_at", flat=True)[RECENT : RECENT + 1]:
+        recent = matching.filter(created_at__gt=oldest).values_list("conversation_id", flat=True)[:FOUND_MOST]
+        if len(recent) == FOUND_MOST:
+            return set(recent)
+    return set(matching.values_list("conversation_id", flat=True)[:FOUND_MOST])
 
 
 def page_of(

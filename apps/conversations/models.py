@@ -150,8 +150,8 @@ class Message(models.Model):
         SYSTEM = "system"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
-    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+", db_index=False)
+    conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages", db_index=False)
     seq = models.BigIntegerField(help_text="Place in the agents' log: 1..n without a gap.")
     public_seq = models.BigIntegerField(null=True, help_text="Place in what the visitor sees: 1..n without a gap.")
     kind = models.CharField(max_length=7, choices=Kind)
@@ -191,7 +191,10 @@ class Message(models.Model):
                 name="only_messages_are_public",
             ),
         ]
-        indexes = [GinIndex(fields=["workspace", "search"], name="message_search")]
+        indexes = [
+            GinIndex(fields=["workspace", "search"], name="message_search"),
+            models.Index(fields=["workspace", "-created_at"], name="message_recent"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.conversation_id} {self.seq}"

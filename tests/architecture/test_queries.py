@@ -234,8 +234,10 @@ def test_a_changed_row_of_the_inbox_is_read_by_its_key(member: SignedIn) -> None
 def test_a_search_looks_at_no_more_than_it_may(member: SignedIn) -> None:
     cost = cost_of(member, "/conversations", status="all", q="the")
     assert cost.answer["items"]
-    [page] = cost.about("conversations_conversation")
-    assert "LIMIT 500" in page
+    *found, page = cost.about("conversations_conversation")
+    assert all("LIMIT 500" in statement for statement in found)
+    assert '"conversations_conversation"."id" IN (' in page, "the list is read from what was found"
+    assert all("LIMIT 500" in statement or "LIMIT 1" in statement for statement in cost.about("conversations_message"))
 
 
 def test_the_whole_boot_costs_few_statements(filled: Workspace, member: SignedIn) -> None:

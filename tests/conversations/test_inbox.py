@@ -366,3 +366,17 @@ def test_counters_of_one_workspace_know_nothing_of_another(
     outsider = callers.signed_in(factories.make_workspace("Other"))
     assert set(outsider.get("/conversations/counts").json().values()) == {0}
     assert agent.get("/conversations/counts").json()["open"] == 1
+
+
+def test_a_search_finds_a_word_in_the_newest_messages_and_in_one_behind_them(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "RECENT", 3)
+    member = callers.signed_in(workspace)
+    old = factories.start(factories.make_visitor(workspace), "A rare kestrel")
+    newer = [factories.start(factories.make_visitor(workspace), "A common sparrow") for _ in range(5)]
+    found = [row["id"] for row in member.get("/conversations", q="kestrel").json()["items"]]
+    assert found == [str(old.pk)]
+    monkeypatch.setattr(inbox, "FOUND_MOST", 2)
+    common = [row["id"] for row in member.get("/conversations", q="sparrow").json()["items"]]
+    assert common == [str(row.pk) for row in reversed(newer)][:2], "of a common word the newest are found"

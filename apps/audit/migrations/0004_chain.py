@@ -44,6 +44,7 @@ class Migration(migrations.Migration):
             name="UnsealedEntry",
             fields=[
                 ("entry_id", models.UUIDField(primary_key=True, serialize=False)),
+                ("workspace_id", models.UUIDField()),
             ],
         ),
         migrations.AddField(

@@ -24,7 +24,7 @@ END $$;
 
 CREATE FUNCTION audit_awaits_its_seal() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO audit_unsealedentry (entry_id) VALUES (NEW.id);
+  INSERT INTO audit_unsealedentry (entry_id, workspace_id) VALUES (NEW.id, NEW.workspace_id);
   RETURN NULL;
 END $$;
 
@@ -44,7 +44,7 @@ CREATE TRIGGER seals_stay BEFORE UPDATE OR DELETE ON audit_seal
 CREATE TRIGGER seals_not_emptied BEFORE TRUNCATE ON audit_seal
   FOR EACH STATEMENT EXECUTE FUNCTION audit_seals_stay();
 
-INSERT INTO audit_unsealedentry (entry_id) SELECT id FROM audit_auditentry;
+INSERT INTO audit_unsealedentry (entry_id, workspace_id) SELECT id, workspace_id FROM audit_auditentry;
 """
 
 DROP = """
