@@ -86,7 +86,7 @@ class AuditExports(APIView):
         """Take a copy, as CSV or as JSON lines, streamed. ``X-Total-Count`` says how many entries follow; the export is on record."""
         asked = self.checked(ExportInput)
         form = asked["format"]
-        limits.spend(limits.EXPORTS, self.actor.pk)
+        limits.spend(limits.AUDIT_EXPORTS, self.actor.workspace_id)
         entries = log.listed(self.actor, _filter(asked))
         count = entries.count()
         actions.record_export(self.actor, entries=count, form=form)

@@ -100,8 +100,8 @@ TRACKED_EVENTS = Limit("tracked_events", 600, 60, 100)
 VISITOR_UPLOADS = Limit("visitor_uploads", 20, 3600, 10)
 MEMBER_UPLOADS = Limit("member_uploads", 200, 3600, 20)
 SEARCHES = Limit("searches", 30, 60, 20)
-EXPORTS = Limit("exports", 10, 3600, 5)
-"""A copy of everything costs a scan; nobody needs one every minute."""
+AUDIT_EXPORTS = Limit("audit_exports", 5, 24 * 3600, 5, Gone.CLOSED)
+"""By workspace: a copy of the whole log is seldom needed, and wanted by whoever has stolen a session."""
 MEMBER_REQUESTS = Limit("member_requests", 600, 60, 120)
 SOCKETS_BY_ADDRESS = Limit("sockets_by_address", 60, 60, 60)
 TELLS = Limit("tells", 40, 60, 10)

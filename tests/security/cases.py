@@ -51,6 +51,7 @@ SETTINGS, INBOX, CHANGES = (
 )
 VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
 
+CHAIN, LOG = "tests/audit/test_chain.py::test_", "tests/audit/test_log.py::test_"
 LIMITS, AUDIT, EDGES = f"{CORE}test_limits.py::test_", "tests/audit/test_audit.py::test_", f"{CORE}test_edges.py::test_"
 
 CASES = {
@@ -403,6 +404,22 @@ CASES = {
         "refused by the database",
         (f"{AUDIT}the_database_changes_and_deletes_no_entry", f"{AUDIT}the_models_own_ways_are_refused_too"),
     ),
+    "D06": Case(
+        "an entry changed, deleted or slipped in by whoever owns the database",
+        "the check names the first bad one",
+        (
+            f"{CHAIN}a_changed_entry_is_named",
+            f"{CHAIN}a_deleted_entry_is_named",
+            f"{CHAIN}an_entry_that_was_deleted_with_its_seal_is_missed",
+            f"{CHAIN}a_chain_that_nobody_touched_holds",
+        ),
+    ),
+    "R06": Case(
+        "an agent reads the audit log or takes a copy",
+        "403, nothing happens",
+        (f"{LOG}only_owners_and_admins_read_or_take_a_copy",),
+    ),
+    "X12": Case("names that a spreadsheet would run", "no cell is a formula", (f"{LOG}no_cell_is_a_formula",)),
     "D11": Case("what a browser keeps of answers", "no-store"),
     "D12": Case("line breaks and colours in what is logged", "one line"),
     # Configuration
