@@ -35,3 +35,5 @@ form.addEventListener("input", (event) => {
 addEventListener("message", (event) => {
   if (event.origin === location.origin && event.source === preview.contentWindow && event.data === "ready") show();
 });
+// The frame may have been ready, and somebody may have typed, before this ran.
+show();

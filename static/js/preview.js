@@ -13,5 +13,5 @@ document.head.append(script);
 
 addEventListener("message", (event) => {
   if (event.origin !== location.origin || event.source !== parent || !event.data.look) return;
-  window.OpencomWidget.update(event.data.look);
+  window.OpencomWidget?.update(event.data.look);
 });

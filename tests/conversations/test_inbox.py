@@ -373,10 +373,10 @@ def test_a_search_finds_a_word_in_the_newest_messages_and_in_one_behind_them(
 ) -> None:
     monkeypatch.setattr(inbox, "RECENT", 3)
     member = callers.signed_in(workspace)
-    old = factories.start(factories.make_visitor(workspace), "A rare kestrel")
-    newer = [factories.start(factories.make_visitor(workspace), "A common sparrow") for _ in range(5)]
-    found = [row["id"] for row in member.get("/conversations", q="kestrel").json()["items"]]
+    old = factories.start(factories.make_visitor(workspace), "A rare perihelion")
+    newer = [factories.start(factories.make_visitor(workspace), "A common aphelion") for _ in range(5)]
+    found = [row["id"] for row in member.get("/conversations", q="perihelion").json()["items"]]
     assert found == [str(old.pk)]
     monkeypatch.setattr(inbox, "FOUND_MOST", 2)
-    common = [row["id"] for row in member.get("/conversations", q="sparrow").json()["items"]]
+    common = [row["id"] for row in member.get("/conversations", q="aphelion").json()["items"]]
     assert common == [str(row.pk) for row in reversed(newer)][:2], "of a common word the newest are found"

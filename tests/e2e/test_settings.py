@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.crowd import Crowd
 
@@ -22,6 +22,7 @@ def test_a_changed_messenger_shows_in_one_that_is_open_without_a_reload(crowd: C
     page.get_by_label("Left", exact=True).check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
+    expect(page.locator("[name=background_color]")).to_have_value("#14532d")
     expect(messenger.panel.get_by_role("heading", name="Welcome to the workshop")).to_be_visible()
     expect(messenger.panel.locator(".hero")).to_have_css("background-color", "rgb(20, 83, 45)")
     expect(messenger.launcher).to_have_css("background-color", "rgb(20, 83, 45)")
@@ -39,6 +40,24 @@ def test_the_settings_preview_is_the_real_messenger_and_follows_what_is_chosen(c
     expect(preview.locator("opencom-widget .launch")).to_have_css("background-color", "rgb(185, 28, 28)")
     page.locator("[name=theme]").locator("xpath=..").filter(has_text="Dark").locator("input").check()
     expect(preview.locator("opencom-widget .ow.dark")).to_have_count(1)
+
+
+def test_what_is_chosen_before_the_form_s_script_ran_shows_in_the_preview_too(crowd: Crowd) -> None:
+    crowd.allow(crowd.servers.origin)
+    page = crowd.owner().page
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/js/messenger-form.js", hold)
+    page.goto("/settings/messenger/", wait_until="commit")
+    preview = page.frame_locator("#preview")
+    expect(preview.locator("opencom-widget .panel .card.start")).to_be_visible()
+    page.locator("[name=primary_color]").fill("#b91c1c")
+    for route in held:
+        route.continue_()
+    expect(preview.locator("opencom-widget .launch")).to_have_css("background-color", "rgb(185, 28, 28)")
 
 
 def test_an_origin_that_is_added_lets_the_messenger_in(crowd: Crowd) -> None:

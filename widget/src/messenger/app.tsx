@@ -120,7 +120,8 @@ function useFocus(panel: HTMLElement, screen: unknown[]): void {
   useEffect(() => {
     const root = panel.getRootNode() as ShadowRoot;
     const isLost = !root.activeElement && [document.body, root.host, null].includes(document.activeElement as HTMLElement);
-    if (isLost && !isFirst.current) panel.focus({ preventScroll: true });
+    // A messenger in a frame, or in a window behind, takes nobody's focus.
+    if (isLost && !isFirst.current && document.hasFocus()) panel.focus({ preventScroll: true });
     isFirst.current = false;
   }, screen);
 }
