@@ -37,11 +37,12 @@ JOBS = {
     "forget full buckets": Job(limits.forget_full, 3600, "bulk"),
 }
 if apps.is_installed("apps.audit"):
-    from apps.audit import actions as audit
+    from apps.audit.actions import prune
+    from apps.audit.chain import seal
 
     JOBS |= {
-        "seal the audit log": Job(audit.seal, 10, "normal"),
-        "delete what the audit log keeps no longer": Job(audit.prune, 24 * 3600, "bulk"),
+        "seal the audit log": Job(seal, 10, "normal"),
+        "delete what the audit log keeps no longer": Job(prune, 24 * 3600, "bulk"),
     }
 
 SCHEDULE = {

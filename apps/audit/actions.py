@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.audit import chain
 from apps.audit.events import LogExported, LogPruned, RetentionChanged
 from apps.audit.models import Retention, Seal
 from apps.core.access import Actor, System
@@ -66,8 +65,3 @@ def _prune(workspace: Workspace) -> int:
         emit(LogPruned(actor=System("retention"), workspace=workspace, changed=said))
         cursor.execute("SELECT audit_prune(%s, %s)", [workspace.pk, through])
     return int(entries)
-
-
-def seal() -> int:
-    """Chain what was written since the last time. Runs by the clock."""
-    return chain.seal()

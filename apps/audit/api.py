@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 from uuid import UUID
 
@@ -37,16 +38,14 @@ class ActorField(serializers.CharField):
 
 
 class FilterInput(Input):
-    action = serializers.ChoiceField([], required=False)
     actor = ActorField(required=False, max_length=40)
     subject = serializers.UUIDField(required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
 
     def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        fields["action"] = serializers.ChoiceField(log.actions(), required=False)
-        return fields
+        # Which actions there are is known once every app is loaded.
+        return {"action": serializers.ChoiceField(log.action_names(), required=False), **super().get_fields()}
 
 
 class ListInput(FilterInput, PageInput):
@@ -58,7 +57,7 @@ class ExportInput(FilterInput):
 
 
 def _filter(asked: dict[str, Any]) -> Filter:
-    return Filter(**{name: asked[name] for name in ("action", "actor", "subject", "since", "until") if name in asked})
+    return Filter(**{field.name: asked[field.name] for field in fields(Filter) if field.name in asked})
 
 
 class AuditLog(APIView):

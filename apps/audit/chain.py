@@ -11,7 +11,7 @@ import json
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -61,7 +61,7 @@ class Verdict:
 
 
 def seal() -> int:
-    """Seal every entry that waits for it, and return how many. Safe to run late, twice, or by two at once."""
+    """Seal every entry that waits for it, and return how many. Runs by the clock; safe to run late, twice, or by two at once."""
     sealed = 0
     while found := _seal_some():
         sealed += found
@@ -197,9 +197,9 @@ def _unsealed(workspace_id: UUID, head: Link) -> tuple[int, Fault | None]:
             """,
             [workspace_id],
         )
-        rows: Sequence[tuple[UUID, object]] = cursor.fetchall()
+        rows: Sequence[tuple[UUID, datetime]] = cursor.fetchall()
     late = clock.now() - GRACE
     for entry_id, created_at in rows:
-        if created_at < late:  # type: ignore[operator]
+        if created_at < late:
             return len(rows), Fault(head.number + 1, entry_id, "an entry was never sealed")
     return len(rows), None

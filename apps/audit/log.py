@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from apps.audit.models import AuditEntry
 from apps.audit.shapes import EntryShape
 from apps.core import events, limits
 from apps.core.access import Actor
-from apps.core.cursors import Cursor
+from apps.core.cursors import newest_first
 from apps.workspaces.models import Member
 
 ACTOR_KINDS = ("visitor", "system")
@@ -55,16 +55,10 @@ def page_of(
     entries: QuerySet[AuditEntry], cursor: str = "", limit: int = limits.PAGE_SIZE
 ) -> tuple[list[AuditEntry], str | None]:
     """Return a page, newest first, and the cursor of the next. Raises BadCursor."""
-    if cursor:
-        at, id_ = Cursor.decode(cursor, datetime, UUID)
-        # The index starts at the bound; the rest only parts those of the same moment.
-        entries = entries.filter(Q(created_at__lt=at) | Q(pk__lt=id_), created_at__lte=at)
-    page = list(entries.order_by("-created_at", "-pk")[: limit + 1])
-    following = Cursor.encode(page[limit - 1].created_at, page[limit - 1].pk) if len(page) > limit else None
-    return page[:limit], following
+    return newest_first(entries, "created_at", cursor, limit)
 
 
-def actions() -> list[str]:
+def action_names() -> list[str]:
     """Return the names of everything that is written down, in the order of the alphabet."""
     return sorted(name for name, event in events.registry.items() if event.audited)
 

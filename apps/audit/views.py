@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -20,11 +21,11 @@ from apps.core.slots import fill
 from apps.core.views import Page
 from apps.workspaces.models import Member
 
-PAGES_OF = {
-    "conversations.conversation": ("inbox-conversation", "conversation"),
-    "visitors.visitor": ("visitor", "visitor"),
+PAGES_OF: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "conversations.conversation": ("conversation", lambda id_: reverse("inbox-conversation", args=["all", id_])),
+    "visitors.visitor": ("visitor", lambda id_: reverse("visitor", args=[id_])),
 }
-"""Which kinds of object have a page of their own, and what a link to it says."""
+"""Which kinds of object have a page of their own: what it shows, and its address."""
 
 
 class FilterForm(forms.Form):
@@ -36,7 +37,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: Any, *, reader: Member) -> None:
         super().__init__(data)
-        named = [(name, name.replace("_", " ").replace(".", ": ", 1).capitalize()) for name in log.actions()]
+        named = [(name, name.replace("_", " ").replace(".", ": ", 1).capitalize()) for name in log.action_names()]
         members = Member.objects.visible_to(reader).select_related("user").order_by("user__name", "pk")
         people = [(str(member.pk), member.label) for member in members]
         others = [("visitor", "Visitors"), ("system", "Opencom itself")]
@@ -87,17 +88,10 @@ class Log(Page):
 
 def _shown(item: EntryShape) -> dict[str, Any]:
     """Return an entry with its sentence parted into who and what, and where its object can be looked at."""
-    name, link = PAGES_OF.get(item["subject"]["kind"], ("", ""))
-    return {
-        **item,
-        "did": item["sentence"].removeprefix(item["actor"]["name"]).strip(),
-        "url": _address(name, item["subject"]["id"]) if name else "",
-        "link": link,
-    }
-
-
-def _address(name: str, id_: Any) -> str:
-    return reverse(name, args=["all", id_]) if name == "inbox-conversation" else reverse(name, args=[id_])
+    subject = item["subject"]
+    what, address_of = PAGES_OF.get(subject["kind"], ("", lambda _: ""))
+    did = item["sentence"].removeprefix(item["actor"]["name"]).strip()
+    return {**item, "did": did, "link": what, "url": address_of(subject["id"])}
 
 
 @fill("settings.links")

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 
 from apps.conversations.models import Conversation, Message
 from apps.core import limits
 from apps.core.access import Actor
-from apps.core.cursors import Cursor
+from apps.core.cursors import newest_first
 from apps.core.search import prefix_query
 from apps.visitors.directory import called
 from apps.visitors.models import Visitor
@@ -72,13 +72,7 @@ def page_of(
     conversations: QuerySet[Conversation], cursor: str = "", limit: int = limits.PAGE_SIZE
 ) -> tuple[list[Conversation], str | None]:
     """Return a page, newest first, and the cursor of the next. Raises BadCursor."""
-    if cursor:
-        at, id_ = Cursor.decode(cursor, datetime, UUID)
-        # The index starts at the bound; the rest only parts those of the same moment.
-        conversations = conversations.filter(Q(last_at__lt=at) | Q(pk__lt=id_), last_at__lte=at)
-    page = list(conversations.order_by("-last_at", "-pk")[: limit + 1])
-    following = Cursor.encode(page[limit - 1].last_at, page[limit - 1].pk) if len(page) > limit else None
-    return page[:limit], following
+    return newest_first(conversations, "last_at", cursor, limit)
 
 
 def own_page(
@@ -88,12 +82,7 @@ def own_page(
     conversations = (
         Conversation.objects.visible_to(actor).filter(visitor=visitor).select_related("visitor", "assignee__user")
     )
-    if cursor:
-        at, id_ = Cursor.decode(cursor, datetime, UUID)
-        conversations = conversations.filter(Q(public_last_at__lt=at) | Q(pk__lt=id_), public_last_at__lte=at)
-    page = list(conversations.order_by("-public_last_at", "-pk")[: limit + 1])
-    following = Cursor.encode(page[limit - 1].public_last_at, page[limit - 1].pk) if len(page) > limit else None
-    return page[:limit], following
+    return newest_first(conversations, "public_last_at", cursor, limit)
 
 
 def counts(member: Member) -> dict[str, int]:

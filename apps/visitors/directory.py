@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.core import limits
-from apps.core.cursors import Cursor
+from apps.core.cursors import newest_first
 from apps.core.search import prefix_query
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
@@ -30,13 +29,7 @@ def directory(
         )
     if text := q.strip():
         visitors = visitors.filter(called(text))
-    if cursor:
-        seen, id_ = Cursor.decode(cursor, datetime, UUID)
-        # The index starts at the bound; the rest only parts those of the same moment.
-        visitors = visitors.filter(Q(last_seen_at__lt=seen) | Q(pk__lt=id_), last_seen_at__lte=seen)
-    page = list(visitors.order_by("-last_seen_at", "-pk")[: limit + 1])
-    following = Cursor.encode(page[limit - 1].last_seen_at, page[limit - 1].pk) if len(page) > limit else None
-    return page[:limit], following
+    return newest_first(visitors, "last_seen_at", cursor, limit)
 
 
 def called(text: str) -> Q:

@@ -49,26 +49,30 @@ async function renewToken() {
   if (response.ok) meta.content = (await response.json()).csrf;
 }
 
-/** Call the API. Returns the answer's JSON, undefined for none. Throws Refused. */
-export async function call(method, path, body, { keepalive = false, signal, again = false } = {}) {
+/** Send something to the API, once more where the page's token was stale. Returns the Response. Throws Refused. */
+async function send(method, path, body, { keepalive = false, signal, again = false } = {}) {
   const isForm = body instanceof FormData;
   const headers = { Accept: "application/json", "X-CSRFToken": meta.content };
   if (body && !isForm) headers["Content-Type"] = "application/json";
   const response = await request(`/api/v1${path}`, {
     method, headers, keepalive, signal, body: isForm || !body ? body : JSON.stringify(body),
   });
-  if (response.ok) return response.status === 204 ? undefined : response.json();
+  if (response.ok) return response;
   const refused = await refusal(response);
   if (refused.code !== "csrf_failed" || again) throw refused;
   await renewToken();
-  return call(method, path, body, { keepalive, signal, again: true });
+  return send(method, path, body, { keepalive, signal, again: true });
+}
+
+/** Call the API. Returns the answer's JSON, undefined for none. Throws Refused. */
+export async function call(method, path, body, options) {
+  const response = await send(method, path, body, options);
+  return response.status === 204 ? undefined : response.json();
 }
 
 /** Ask the API for a file and keep it under a name. `onPiece(bytes, total)` hears how far it is. Throws Refused. */
 export async function download(path, body, name, onPiece) {
-  const headers = { "Content-Type": "application/json", "X-CSRFToken": meta.content };
-  const response = await request(`/api/v1${path}`, { method: "POST", headers, body: JSON.stringify(body) });
-  if (!response.ok) throw await refusal(response);
+  const response = await send("POST", path, body);
   const total = Number(response.headers.get("X-Total-Count"));
   const pieces = [];
   for (const reader = response.body.getReader(); ; ) {

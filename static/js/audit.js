@@ -1,27 +1,13 @@
 // The audit log's page: filtered at once, paged while scrolling, exported with its progress shown.
-import { call, download, fragment } from "./api.js";
-import { watch } from "./more.js";
+import { call, download } from "./api.js";
+import { show, watch } from "./found-table.js";
 import { say, sayWhy } from "./toast.js";
 
 const form = document.querySelector(".audit__filters");
-let going;
 
 const asked = () => [...new FormData(form)].filter(([, value]) => value);
 
-async function filter() {
-  const parameters = new URLSearchParams(asked());
-  const path = `${location.pathname}${parameters.size ? `?${parameters}` : ""}`;
-  history.replaceState(null, "", path);
-  going?.abort();
-  going = new AbortController();
-  try {
-    const fresh = await fragment(path, "found", { signal: going.signal });
-    document.getElementById("found").replaceWith(fresh.querySelector("#found"));
-    watch();
-  } catch (error) {
-    sayWhy(error);
-  }
-}
+const filter = () => show(new URLSearchParams(asked()));
 
 form.addEventListener("change", filter);
 form.addEventListener("submit", (event) => {

@@ -147,7 +147,7 @@ def test_an_entry_keeps_the_name_of_somebody_who_is_gone(workspace: Workspace, o
     assert sentence(owner, "conversation.assigned") == "Olga assigned a conversation to a former member"
 
 
-@pytest.mark.parametrize("name", log.actions())
+@pytest.mark.parametrize("name", log.action_names())
 def test_every_audited_event_has_words_for_people(name: str) -> None:
     phrase = events.registry[name].phrase
     assert phrase

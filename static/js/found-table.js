@@ -1,10 +1,26 @@
-// A table that is paged while it is scrolled. Its page offers the next part as a link in [data-more].
+// A table of what was found: shown anew for another address, paged while it is scrolled. Its page offers the next part as a link in [data-more].
 import { fragment } from "./api.js";
 import { sayWhy } from "./toast.js";
 
+let going;
 let watcher;
 
-/** Watch for the end of the table; again after the table was replaced. */
+/** Show what is found at another address of this page; what was asked for before is no longer waited for. */
+export async function show(parameters) {
+  const path = `${location.pathname}${parameters.size ? `?${parameters}` : ""}`;
+  history.replaceState(null, "", path);
+  going?.abort();
+  going = new AbortController();
+  try {
+    const fresh = await fragment(path, "found", { signal: going.signal });
+    document.getElementById("found").replaceWith(fresh.querySelector("#found"));
+    watch();
+  } catch (error) {
+    sayWhy(error);
+  }
+}
+
+/** Watch for the end of the table. */
 export function watch() {
   watcher?.disconnect();
   const place = document.querySelector("[data-more]");
