@@ -60,6 +60,10 @@ class Verdict:
     fault: Fault | None = None
 
 
+class HeadPruned(LookupError):
+    """The head that was noted is older than what the retention has left: nobody can tell any more."""
+
+
 def seal() -> int:
     """Seal every entry that waits for it, and return how many. Runs by the clock; safe to run late, twice, or by two at once."""
     sealed = 0
@@ -145,9 +149,13 @@ def anchor_of(workspace_id: UUID) -> Link:
 def verify(workspace_id: UUID, *, expected: Link | None = None) -> Verdict:
     """Check a workspace's chain from end to end. ``expected`` is a head that was noted earlier: it must still be in the chain.
 
-    Without one, nobody can tell whether the newest entries and their seals were deleted together.
+    Without one, nobody can tell whether the newest entries and their seals were deleted together. Raises HeadPruned.
     """
     link = anchor_of(workspace_id)
+    if expected is not None and expected.number < link.number:
+        raise HeadPruned(f"The log before number {link.number} was deleted by its retention. Note a newer head.")
+    if expected is not None and expected.number == link.number and expected.hash != link.hash:
+        return Verdict(workspace_id, 0, link, 0, Fault(link.number, None, "it isn't the one that was noted"))
     checked = 0
     for made, entry in _chain(workspace_id):
         fault = _fault(made, entry, link)

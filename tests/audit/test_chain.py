@@ -14,7 +14,7 @@ from django.db import Error as DatabaseError
 from django.db import IntegrityError, connection, transaction
 
 from apps.audit import actions, chain
-from apps.audit.chain import Link
+from apps.audit.chain import HeadPruned, Link
 from apps.audit.models import AuditEntry, Seal, UnsealedEntry
 from apps.core import clock
 from apps.workspaces import actions as workspaces
@@ -241,6 +241,21 @@ def test_what_was_deleted_is_on_record_and_the_chain_goes_on_from_there() -> Non
     fault = chain.verify(workspace.pk).fault
     assert fault is not None, "whoever deletes more than the retention did is found"
     assert fault.number == 4
+
+
+def test_a_head_from_before_the_last_deletion_proves_nothing_any_more() -> None:
+    workspace = aged(3, 100)
+    places = [Link(made.number, bytes(made.hash)) for made in Seal.objects.filter(workspace_id=workspace.pk)]
+    before, last, *_ = sorted(places, key=lambda place: place.number)[1:]
+    actions.prune()
+    chain.seal()
+    assert chain.verify(workspace.pk, expected=last).fault is None, "the chain goes on from this one"
+    fault = chain.verify(workspace.pk, expected=Link(last.number, bytes(32))).fault
+    assert fault is not None, "a deletion that was made up goes on from somewhere else"
+    with pytest.raises(HeadPruned):
+        chain.verify(workspace.pk, expected=before)
+    with pytest.raises(CommandError, match="Note a newer head"):
+        verify("--workspace", str(workspace.pk), "--head", str(before))
 
 
 def test_a_log_of_which_all_was_old_goes_on_too() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.audit import chain
-from apps.audit.chain import Link, Verdict
+from apps.audit.chain import HeadPruned, Link, Verdict
 from apps.core.reference.pages import table
 from apps.workspaces.models import Workspace
 
@@ -34,7 +34,10 @@ class Command(BaseCommand):
             raise CommandError("Say whose head this is: --workspace ID.")
         ids = [workspace] if workspace else list(Workspace.objects.order_by("pk").values_list("pk", flat=True))
         chain.seal()
-        verdicts = [chain.verify(id_, expected=head) for id_ in ids]
+        try:
+            verdicts = [chain.verify(id_, expected=head) for id_ in ids]
+        except HeadPruned as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(table(HEADS, (_row(verdict) for verdict in verdicts)))
         broken = [verdict for verdict in verdicts if verdict.fault is not None]
         for verdict in broken:
