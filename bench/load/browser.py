@@ -39,8 +39,8 @@ SHOP = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Bikes</tit
 <h1>Bikes</h1>%s<p>A page with some text.</p>%s</html>"""
 LAUNCHED = "() => [...document.querySelectorAll('*')].some((element) => element.shadowRoot || element.localName.includes('opencom'))"
 SLOWER = 4
-LAUNCH_SECONDS = 20.0
-QUIET_SECONDS = 3.0
+QUIET_SECONDS = 4.0
+SAMPLE_MICROSECONDS = 100
 TEXT = "Hello, my order has not arrived and it has been a week. "
 
 
@@ -118,7 +118,10 @@ class InBrowser:
         return sent
 
     def visit(self, script: str) -> dict[str, float]:
-        """Load a customer's page with this tag in it on a slow machine, and return what it cost until it was quiet."""
+        """Load a customer's page with this tag in it on a slow machine, and return what it cost until it was quiet.
+
+        ``main_thread`` is before anybody is there, ``moved`` with what the pointer's first move brings; in milliseconds.
+        """
         context = self.browser.new_context()
         page = context.new_page()
         requests: list[str] = []
@@ -128,17 +131,41 @@ class InBrowser:
         page.add_init_script(SHIFTS)
         page.on("request", lambda request: requests.append(request.url))
         page.goto(f"{self._shop()}/?{script}", wait_until="load")
-        if "opencom" in script:
-            page.wait_for_function(LAUNCHED, timeout=LAUNCH_SECONDS * 1000)
+        # Nothing asks the page meanwhile: each question would be work of its main thread too.
         page.wait_for_timeout(QUIET_SECONDS * 1000)
-        main_thread = _main_thread_ms(session)
+        main_thread, before = _main_thread_ms(session), len(requests)
+        page.mouse.move(200, 200)
+        page.wait_for_timeout(QUIET_SECONDS * 1000)
+        moved = _main_thread_ms(session)
+        if "opencom" in script and not page.evaluate(LAUNCHED):
+            raise ValueError("The messenger isn't on the page.")
         result = {
             "main_thread": main_thread,
-            "requests": len(requests) - 1,
+            "moved": moved,
+            "requests": before - 1,
             "shift": float(page.evaluate("window.shifts")),
         }
         context.close()
         return result
+
+    def profile(self, script: str) -> dict[str, float]:
+        """Load the same page with the profiler on; return the ms of the main thread in the tag's own scripts and what they call."""
+        context = self.browser.new_context()
+        page = context.new_page()
+        session = context.new_cdp_session(page)
+        session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+        session.send("Profiler.enable")
+        session.send("Profiler.setSamplingInterval", {"interval": SAMPLE_MICROSECONDS})
+        session.send("Profiler.start")
+        page.goto(f"{self._shop()}/?{script}", wait_until="load")
+        page.wait_for_timeout(QUIET_SECONDS * 1000)
+        idle = _own_ms(session.send("Profiler.stop")["profile"])
+        session.send("Profiler.start")
+        page.mouse.move(200, 200)
+        page.wait_for_timeout(QUIET_SECONDS * 1000)
+        moved = _own_ms(session.send("Profiler.stop")["profile"])
+        context.close()
+        return {"idle": idle, "moved": idle + moved}
 
     def _shop(self) -> str:
         if self.shop is None:
@@ -155,6 +182,23 @@ class InBrowser:
 def _main_thread_ms(session: CDPSession) -> float:
     metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
     return float(metrics["TaskDuration"]) * 1000
+
+
+def _own_ms(profile: Mapping[str, Any]) -> float:
+    """Add up the samples below a frame of the messenger's."""
+    nodes = {node["id"]: node for node in profile["nodes"]}
+    callers = {child: node["id"] for node in profile["nodes"] for child in node.get("children", ())}
+
+    def is_own(node: int | None) -> bool:
+        while node is not None:
+            if "/widget/" in nodes[node]["callFrame"]["url"]:
+                return True
+            node = callers.get(node)
+        return False
+
+    own = {node for node in nodes if is_own(node)}
+    taken = zip(profile.get("samples", ()), profile.get("timeDeltas", ()), strict=True)
+    return sum(microseconds for node, microseconds in taken if node in own) / 1000
 
 
 class _Shop(BaseHTTPRequestHandler):

@@ -39,14 +39,20 @@ async def endure(name: str, load: Load, breaking: Breaking, *, without: Sequence
 async def kill_in_turn(load: Load, names: list[str], times: int, pause: float) -> None:
     """Kill one of the programs at random, so many times, each time waiting until it is back."""
     for _ in range(times):
-        name = random.choice(names)
-        deaths = load.installation.kept[name].deaths.total()
+        await kill_at_once(load, [random.choice(names)])
+        await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+
+
+async def kill_at_once(load: Load, names: list[str]) -> None:
+    """Kill these programs together, and wait until all are back."""
+    deaths = {name: load.installation.kept[name].deaths.total() for name in names}
+    for name in names:
         load.installation.kill(name)
-        while load.installation.kept[name].deaths.total() == deaths:
+    for name in names:
+        while load.installation.kept[name].deaths.total() == deaths[name]:
             await asyncio.sleep(0.01)
         load.happened[f"kill {name.split('-', maxsplit=1)[0]}"] += 1
-        await load.installation.kept[name].ready()
-        await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+    await asyncio.gather(*(load.installation.kept[name].ready() for name in names))
 
 
 async def kill_postmaster(load: Load) -> float:

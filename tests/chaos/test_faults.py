@@ -47,8 +47,10 @@ async def test_f02_workers_are_killed_over_what_is_owed(installation: Installati
 
     async def breaking(load: Load) -> None:
         await sleepers.snooze(2)
-        await asyncio.sleep(2.5)
-        await faults.kill_in_turn(load, ["worker-0", "worker-1"], times=4, pause=1.0)
+        held: set[int] = set()
+        for _ in range(2):
+            held = await asyncio.wait_for(sleepers.wait_until_claimed(other_than=held), 30)
+            await faults.kill_at_once(load, ["worker-0", "worker-1"])
 
     try:
         await endure("F02", Load(installation), breaking)

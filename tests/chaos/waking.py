@@ -51,6 +51,12 @@ class Sleepers:
             change = {"conversations": chunk, "change": {"status": "snoozed", "until": until}}
             await self.members[0].request("POST", "/conversations/bulk", change)
 
+    async def wait_until_claimed(self, other_than: set[int]) -> set[int]:
+        """Wait until a worker holds claims on wakings other than these, and return all that are held."""
+        while not (held := await asyncio.to_thread(self.claimed)) - other_than:
+            await asyncio.sleep(0.02)
+        return held
+
     async def wait_until_awake(self, seconds: float) -> float:
         """Return how long it took until every one was open; fail after so many seconds."""
         started = time.monotonic()
@@ -69,6 +75,15 @@ class Sleepers:
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+    def claimed(self) -> set[int]:
+        """Return which of the effects that wake them are held by a lease."""
+        with self.installation.connect() as connection:
+            rows = connection.execute(
+                "SELECT id FROM core_effect WHERE state = 'ready' AND lease_until > now() AND payload->>'conversation' = ANY(%s::text[])",
+                [self.conversations],
+            ).fetchall()
+        return {int(row[0]) for row in rows}
 
     def wakings(self) -> dict[str, int]:
         """Count what the log says of each waking, and how often it was tried."""

@@ -1,6 +1,6 @@
 import type { Look } from '../launcher/button';
 import { backoff, wait } from './backoff';
-import { device } from './device';
+import { device, timezone } from './device';
 import type { Launcher } from '../launcher/index';
 import { decode, encode } from '../launcher/json';
 import { type Answer, isFinal, request } from './request';
@@ -164,7 +164,7 @@ export class Visit {
       page: page(),
       referrer: document.referrer.slice(0, 2000),
       locale: navigator.language,
-      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      timezone: timezone(),
       client: { type: 'web_widget', version: __VERSION__, identifier },
       name,
       email,
