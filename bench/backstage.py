@@ -23,6 +23,7 @@ from django.utils import timezone  # noqa: E402
 from apps.conversations import actions as conversations  # noqa: E402
 from apps.conversations.models import Conversation  # noqa: E402
 from apps.core.ids import uuid7  # noqa: E402
+from apps.core.isolation import scopes  # noqa: E402
 from apps.visitors import actions as visitors  # noqa: E402
 from apps.visitors.models import Visitor, VisitorSession  # noqa: E402
 from apps.visitors.readable_ids import readable_id  # noqa: E402
@@ -134,4 +135,5 @@ class Backstage(lists.Lists):
 
 
 if __name__ == "__main__":
-    serve(Backstage())
+    with scopes.every_workspace(scopes.MEASURING):
+        serve(Backstage())

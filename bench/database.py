@@ -47,6 +47,19 @@ def migrate(environment: Mapping[str, str]) -> None:
     subprocess.run(command, cwd=ROOT, env=dict(environment), check=True)
 
 
+def secure(url: str, *, secured: bool) -> None:
+    """Switch row-level security of every table that has policies on or off."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        tables = connection.execute(
+            "SELECT DISTINCT tablename FROM pg_policies WHERE schemaname = 'public' ORDER BY 1"
+        ).fetchall()
+        for (table,) in tables:
+            statement = (
+                "ALTER TABLE {} ENABLE ROW LEVEL SECURITY" if secured else "ALTER TABLE {} DISABLE ROW LEVEL SECURITY"
+            )
+            connection.execute(sql.SQL(statement).format(sql.Identifier(table)))
+
+
 def commits_per_second(url: str, clients: int, seconds: float) -> float:
     """Return how many one-row transactions a second Postgres itself takes from so many clients."""
     said = _pgbench(

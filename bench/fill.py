@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import connection
 
+from apps.core.isolation.roles import as_owner
+
 VISITORS_PER_CONVERSATION = 0.2
 LONGEST_LOG = 1000
 FILL = """
@@ -79,8 +81,7 @@ SLOW_INDEXES = ("message_search", "visitor_search", "visitor_name_like", "visito
 def conversations(workspace: str, count: int) -> dict[str, Any]:
     """Fill an empty workspace; return what was made and the seconds it took. Needs a database that nobody else uses, and its owner."""
     started = time.perf_counter()
-    with connection.cursor() as cursor:
-        cursor.execute("SET statement_timeout = 0")
+    with as_owner(), connection.cursor() as cursor:
         cursor.execute("SET maintenance_work_mem = '256MB'")
         cursor.execute("SELECT id FROM workspaces_member WHERE workspace_id = %s AND role = 'agent'", [workspace])
         values = {

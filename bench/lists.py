@@ -18,6 +18,7 @@ from apps.conversations import actions, inbox
 from apps.conversations.items import message_items, row_item
 from apps.conversations.models import Conversation, Message
 from apps.core.cursors import Cursor
+from apps.core.isolation import scopes
 from apps.workspaces.models import Member
 from bench.rounds import percentile
 
@@ -35,7 +36,10 @@ class Lists:
 
     def time(self, what: str, workspace: str, times: int) -> dict[str, float]:
         """Run one of the reads so many times; return the median and the CPU time of this process, in ms each."""
-        read = self._read(what, workspace)
+        with scopes.workspace(workspace):
+            return self._time(self._read(what, workspace), times)
+
+    def _time(self, read: Callable[[], object], times: int) -> dict[str, float]:
         for _ in range(5):
             read()
         taken = []
@@ -48,7 +52,10 @@ class Lists:
 
     def look(self, what: str, workspace: str) -> dict[str, Any]:
         """Run a read once and return its queries: how many, and how many rows each read from which table."""
-        read = self._read(what, workspace)
+        with scopes.workspace(workspace):
+            return self._look(self._read(what, workspace))
+
+    def _look(self, read: Callable[[], object]) -> dict[str, Any]:
         read()
         with CaptureQueriesContext(connection) as captured:
             read()

@@ -25,7 +25,10 @@ from opencom_project.embedded.up import answers
 READY_SECONDS = 120.0
 STOP_SECONDS = 40.0
 ROLES = {"postgres": "postgres", "valkey-server": "valkey", "granian": "web", "uvicorn": "live", "celery": "worker"}
-NOT_OURS = ("DATABASE_URL", "REDIS_URL", "STATE_DIR", "SECRET_KEY", "PORT", "LIVE_PORT", "PUBLIC_URL", "LIVE_URL")
+NOT_OURS = (
+    *("DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "STATE_DIR", "SECRET_KEY", "PORT", "LIVE_PORT"),
+    *("PUBLIC_URL", "LIVE_URL"),
+)
 
 
 class NotStarted(Exception):

@@ -27,6 +27,7 @@ MEASUREMENTS: Mapping[str, Measurement] = {
     "latency": latency.measure,
     "dom": browser.dom,
     "throughput": throughput.measure,
+    "isolation": throughput.isolation,
     "fan-out": fan_out.measure,
     "idle": sockets.idle,
     "reconnect": sockets.reconnect,

@@ -94,7 +94,7 @@ class Stage:
     def floor_url(self) -> str:
         """Return the address of the floor's database, on the product's own server."""
         if not self._floor_url:
-            self._floor_url = database.create(self.environment["DATABASE_URL"], "bench_floor")
+            self._floor_url = database.create(self.environment["OWNER_DATABASE_URL"], "bench_floor")
             with psycopg.connect(self._floor_url, autocommit=True) as connection:
                 connection.execute(FLOOR_TABLE)
         return self._floor_url
@@ -113,8 +113,8 @@ class Stage:
 
     def _fill(self, conversations: int) -> Filled:
         name = f"bench_{conversations}"
-        url = database.create(self.environment["DATABASE_URL"], name, template=self._template())
-        environment = self.environment | {"DATABASE_URL": url}
+        url = database.create(self.environment["OWNER_DATABASE_URL"], name, template=self._template())
+        environment = self._environment_of(name)
         backstage = self._end.enter_context(Remote("bench.backstage", environment))
         workspace = str(backstage.ask("workspace", agents=20))
         made: dict[str, Any] = backstage.ask("fill", workspace=workspace, count=conversations, within=900)
@@ -124,6 +124,10 @@ class Stage:
     def _template(self) -> str:
         name = "bench_template"
         with contextlib.suppress(psycopg.errors.DuplicateDatabase):
-            url = database.create(self.environment["DATABASE_URL"], name)
-            database.migrate(self.environment | {"DATABASE_URL": url})
+            database.create(self.environment["OWNER_DATABASE_URL"], name)
+            database.migrate(self._environment_of(name))
         return name
+
+    def _environment_of(self, name: str) -> dict[str, str]:
+        urls = ("DATABASE_URL", "OWNER_DATABASE_URL")
+        return self.environment | {url: database.url_of(self.environment[url], name) for url in urls}

@@ -62,9 +62,12 @@ def refuse(wrong: bool, why: str) -> None:
         raise ImproperlyConfigured(why)
 
 
-def database(name: str) -> dict[str, Any]:
-    """Return Django's settings for ``postgresql://user:password@host:port/name?option=…``; ``?host=`` may be a socket's folder."""
-    url = urlsplit(text(name))
+def database(name: str, otherwise: str = "") -> dict[str, Any]:
+    """Return Django's settings for ``postgresql://user:password@host:port/name?option=…``; ``?host=`` may be a socket's folder.
+
+    Where this variable is unset, the one named ``otherwise`` is taken.
+    """
+    url = urlsplit(text(name) or text(otherwise or name))
     if url.scheme not in ("postgres", "postgresql"):
         raise ImproperlyConfigured(
             f"Set {name}, such as postgresql://opencom:secret@127.0.0.1:5432/opencom, or start with “make up”."

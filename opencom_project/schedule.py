@@ -13,7 +13,7 @@ from django.apps import apps
 from django.db import connection
 
 from apps.conversations.inbox import fold_counts
-from apps.core import effects, limits, streams
+from apps.core import effects, limits, streams, webhooks
 from apps.visitors.actions import forget_ended_sessions
 from apps.workspaces.actions import forget_ended_tickets
 
@@ -34,6 +34,7 @@ JOBS = {
     "forget ended sessions": Job(forget_ended_sessions, 3600, "bulk"),
     "forget ended tickets": Job(forget_ended_tickets, 3600, "bulk"),
     "forget paid effects": Job(effects.forget_done, 3600, "bulk"),
+    "forget received webhooks": Job(webhooks.forget_receipts, 3600, "bulk"),
     "forget full buckets": Job(limits.forget_full, 3600, "bulk"),
 }
 if apps.is_installed("apps.audit"):

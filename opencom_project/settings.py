@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
+from apps.core.database.roles import APP_ROLE
 from opencom_project import environment as env
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,7 +32,7 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # What we are made of
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "apps.core.operators.OperatorsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -48,7 +49,7 @@ INSTALLED_APPS = [
     "apps.audit",
 ]
 MIDDLEWARE = [
-    "apps.core.middleware.RequestIdMiddleware",
+    "apps.core.middleware.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "apps.core.cors.CorsMiddleware",
@@ -82,7 +83,13 @@ TEMPLATES = [
 # Postgres: the only truth
 
 DATABASES = {"default": env.database("DATABASE_URL")}
+# Who may change the database's shape. Only `migrate` signs in as them; the application can't.
+OWNER_DATABASE = env.database("OWNER_DATABASE_URL", "DATABASE_URL")
+DATABASE_LOGIN = {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")}
+DATABASES["default"]["ENGINE"] = "apps.core.database"
 DATABASES["default"]["OPTIONS"] |= {
+    # Row-level security holds for this role, whoever signs in.
+    "assume_role": APP_ROLE,
     # Postgres plans a statement once a connection: half of its time for a message was planning.
     "server_side_binding": True,
     "prepare_threshold": 5,
@@ -109,6 +116,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300, "socket_timeout": 5, "socket_connect_timeout": 1}
+
+# What may be fetched from outside: see apps/core/outbound.py
+
+OUTBOUND_HTTP = env.flag("OUTBOUND_HTTP")
+OUTBOUND_PORTS = [int(port) for port in env.listing("OUTBOUND_PORTS", "80,443")]
+OUTBOUND_NETWORKS = env.networks("OUTBOUND_NETWORKS")
 
 # People
 

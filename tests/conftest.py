@@ -29,14 +29,18 @@ def django_db_setup(
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
 
+    from apps.core.isolation import scopes
+    from apps.core.isolation.roles import as_owner
     from apps.core.models import Installation
 
     with django_db_blocker.unblock():
-        made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+        with as_owner():
+            made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
         assert connection.settings_dict["NAME"].startswith("test_")
         Installation.objects.get_or_create(pk=1)
-    yield
-    with django_db_blocker.unblock():
+    with scopes.every_workspace(scopes.MEASURING):
+        yield
+    with django_db_blocker.unblock(), as_owner():
         teardown_databases(made, verbosity=0)
 
 

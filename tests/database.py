@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 from django.conf import settings
 from django.db import connection
 
@@ -17,6 +21,19 @@ RESTLESS = ("core_bucket", "core_job", "django_session")
 """Tables that also a refusal may write to: rates, the clock, a session's age."""
 
 
+@contextmanager
+def owner() -> Iterator[psycopg.Cursor[Any]]:
+    """Connect to the test database as its owner, for whom no right is missing."""
+    url = database_url(str(connection.settings_dict["NAME"]), "OWNER_DATABASE_URL")
+    with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as connected:
+        yield connected.cursor()
+
+
+def database_url(name: str, variable: str = "DATABASE_URL") -> str:
+    """Return the address of another database on the same server."""
+    return urlunsplit(urlsplit(os.environ[variable])._replace(path=f"/{name}"))
+
+
 @cache
 def tables() -> tuple[str, ...]:
     with connection.cursor() as cursor:
@@ -26,7 +43,7 @@ def tables() -> tuple[str, ...]:
 
 def empty() -> None:
     """Delete everything that tests have committed."""
-    with connection.cursor() as cursor:
+    with owner() as cursor:
         # What holds in production, that nobody empties the audit log, must give way to the next test.
         guards = (("audit_auditentry", "audit_not_emptied"), ("audit_seal", "seals_not_emptied"))
         for table, guard in guards:

@@ -12,7 +12,6 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from django.conf import settings
@@ -20,6 +19,7 @@ from django.db import connection
 
 from opencom_project import processes
 from tests.callers import API, Booted, SignedIn
+from tests.database import database_url
 from tests.live import LiveSocket, greeted
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -133,7 +133,11 @@ def fetch(
 def environment_of(folder: Path, public: str, **more: str) -> dict[str, str]:
     """Return a process's environment: production's, but for the test database and cheap passwords."""
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "TEST_DATABASE"))},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST", "TEST_DATABASE", "OWNER_DATABASE"))
+        },
         "DATABASE_URL": database_url(str(connection.settings_dict["NAME"])),
         "DJANGO_SETTINGS_MODULE": "opencom_project.settings_test",
         "PUBLIC_URL": public,
@@ -141,12 +145,6 @@ def environment_of(folder: Path, public: str, **more: str) -> dict[str, str]:
         "STATE_DIR": str(folder),
         **more,
     }
-
-
-def database_url(name: str) -> str:
-    """Return the address of another database on the same server."""
-    url = urlsplit(os.environ["DATABASE_URL"])
-    return urlunsplit(url._replace(path=f"/{name}"))
 
 
 def free_port() -> int:

@@ -19,7 +19,13 @@ from django.db import connection, transaction
 from apps.audit.events import LogPruned
 from apps.audit.models import AuditEntry, Seal, UnsealedEntry
 from apps.core import clock
+from apps.core.isolation import scopes
+from apps.core.isolation.scopes import Exemption
 
+SEALING = Exemption(
+    "sealing the audit log", "one process seals what waits, whosever it is, each entry in its workspace's chain"
+)
+VERIFYING = Exemption("audit verify", "the command asks which workspaces there are, then checks within each")
 BATCH = 1000
 ONE_SEALER = 7_261_544_809
 """The key of the lock that lets one process seal at a time."""
@@ -67,8 +73,9 @@ class HeadPruned(LookupError):
 def seal() -> int:
     """Seal every entry that waits for it, and return how many. Runs by the clock; safe to run late, twice, or by two at once."""
     sealed = 0
-    while found := _seal_some():
-        sealed += found
+    with scopes.every_workspace(SEALING):
+        while found := _seal_some():
+            sealed += found
     return sealed
 
 
@@ -151,6 +158,11 @@ def verify(workspace_id: UUID, *, expected: Link | None = None) -> Verdict:
 
     Without one, nobody can tell whether the newest entries and their seals were deleted together. Raises HeadPruned.
     """
+    with scopes.workspace(workspace_id):
+        return _verify(workspace_id, expected)
+
+
+def _verify(workspace_id: UUID, expected: Link | None) -> Verdict:
     link = anchor_of(workspace_id)
     if expected is not None and expected.number < link.number:
         raise HeadPruned(f"The log before number {link.number} was deleted by its retention. Note a newer head.")

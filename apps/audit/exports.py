@@ -14,6 +14,7 @@ from apps.audit.log import items, page_of
 from apps.audit.models import AuditEntry
 from apps.audit.shapes import EntryShape
 from apps.core.access import Actor
+from apps.core.isolation import scopes
 
 BATCH = 500
 COLUMNS = (
@@ -39,8 +40,11 @@ def pieces(entries: QuerySet[AuditEntry], reader: Actor, form: str) -> Iterator[
     yield start
     cursor: str | None = ""
     while cursor is not None:
-        page, cursor = page_of(entries, cursor, BATCH)
-        yield b"".join(write(item) for item in items(page, reader))
+        # The request is over by now, and its scope with it.
+        with scopes.workspace(reader.workspace_id):
+            page, cursor = page_of(entries, cursor, BATCH)
+            piece = b"".join(write(item) for item in items(page, reader))
+        yield piece
 
 
 def _json_line(item: EntryShape) -> bytes:

@@ -26,6 +26,8 @@ class AuditEntry(models.Model):
     No foreign keys: an entry outlives what it is about.
     """
 
+    append_only: ClassVar[bool] = True
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     workspace_id = models.UUIDField()
     action = models.CharField(max_length=80)
@@ -67,6 +69,8 @@ class Seal(models.Model):
 
     Append-only like the entries. Names are covered by a salted hash of their own, so that a person can be forgotten and the chain still holds.
     """
+
+    append_only: ClassVar[bool] = True
 
     entry_id = models.UUIDField(primary_key=True)
     workspace_id = models.UUIDField()

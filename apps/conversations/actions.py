@@ -281,7 +281,9 @@ FROM read WHERE c.id = %(id)s AND read.seq > c.seen_by_agents
 
 def save_draft(conversation: Conversation, *, by: Member, kind: str, body: str) -> Draft:
     """Keep what a member has written so far; the last save counts."""
-    draft, _ = Draft.objects.update_or_create(member=by, conversation=conversation, kind=kind, defaults={"body": body})
+    draft, _ = Draft.objects.update_or_create(
+        workspace_id=by.workspace_id, member=by, conversation=conversation, kind=kind, defaults={"body": body}
+    )
     return draft
 
 

@@ -131,13 +131,15 @@ def clean_name(name: str) -> str:
 
 def signed_url(attachment: Attachment) -> str:
     """Return an address that opens the file for five minutes, for whoever has it."""
-    return f"{settings.FILES_URL}/files/{signing.dumps(str(attachment.pk), salt=SALT, compress=False)}/{quote(attachment.name)}"
+    token = signing.dumps([str(attachment.workspace_id), str(attachment.pk)], salt=SALT, compress=False)
+    return f"{settings.FILES_URL}/files/{token}/{quote(attachment.name)}"
 
 
-def opened(token: str) -> UUID | None:
-    """Return the id of the file a signed address opens, or None where it never did or no longer does."""
+def opened(token: str) -> tuple[UUID, UUID] | None:
+    """Return the workspace and the id of the file a signed address opens, or None where it never did or no longer does."""
     try:
-        return UUID(signing.loads(token, salt=SALT, max_age=limits.FILE_URL_SECONDS))
+        workspace, file = signing.loads(token, salt=SALT, max_age=limits.FILE_URL_SECONDS)
+        return UUID(workspace), UUID(file)
     except (signing.BadSignature, ValueError):
         return None
 

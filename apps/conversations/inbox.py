@@ -13,11 +13,14 @@ from apps.conversations.models import Conversation, Message
 from apps.core import limits
 from apps.core.access import Actor
 from apps.core.cursors import newest_first
+from apps.core.isolation import scopes
+from apps.core.isolation.scopes import Exemption
 from apps.core.search import prefix_query
-from apps.visitors.directory import called
+from apps.visitors.directory import SEARCH, called
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
 
+COUNTERS = Exemption("the inbox's counters", "the clock adds up those of every workspace in one statement")
 FOUND_MOST = 500
 """A search looks at this many of the newest matching messages: beyond that it isn't a search but a list."""
 RECENT = 5000
@@ -47,8 +50,9 @@ def _found(actor: Actor, text: str) -> set[UUID]:
     """
     people = Visitor.objects.visible_to(actor).filter(called(text)).values("pk")[:FOUND_MOST]
     theirs = Conversation.objects.visible_to(actor).filter(visitor__in=people).order_by("-last_at")
-    found = set(theirs.values_list("pk", flat=True)[:FOUND_MOST])
-    return found | _mentioning(actor, text) if prefix_query(text) else found
+    with scopes.every_workspace(SEARCH):
+        found = set(theirs.values_list("pk", flat=True)[:FOUND_MOST])
+        return found | _mentioning(actor, text) if prefix_query(text) else found
 
 
 def _mentioning(actor: Actor, text: str) -> set[UUID]:
@@ -110,7 +114,7 @@ def _buckets(member: Member) -> dict[str, str]:
 
 def fold_counts() -> int:
     """Add up the counters' changes of the last seconds, so that reading them stays one short range. Returns how many were folded."""
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(COUNTERS), connection.cursor() as cursor:
         cursor.execute(
             """
             WITH folded AS (

@@ -182,6 +182,7 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["conversation", "public_seq"], name="message_public_seq_once"),
             models.UniqueConstraint(fields=["conversation", "visitor", "client_id"], name="visitor_message_once"),
             models.UniqueConstraint(fields=["conversation", "member", "client_id"], name="member_message_once"),
+            models.UniqueConstraint(fields=["workspace", "id"], name="message_in_workspace"),
             models.CheckConstraint(
                 condition=models.Q(visitor=None) | models.Q(member=None), name="message_has_one_author"
             ),
@@ -240,6 +241,7 @@ class Attachment(models.Model):
 class Draft(models.Model):
     """What a member has written but not sent. One a conversation and kind."""
 
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     member = models.ForeignKey(Member, models.CASCADE, related_name="+")
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="drafts")
     kind = models.CharField(max_length=7, choices=[("message", "message"), ("note", "note")])

@@ -26,6 +26,7 @@ from apps.core import clock, limits
 from apps.core.access import allow
 from apps.core.api import APIView
 from apps.core.errors import NoSpace, TooLarge
+from apps.core.isolation import scopes
 from apps.core.live import NotVisible
 from apps.core.shapes import answer
 from apps.core.views import Page
@@ -123,7 +124,10 @@ class SignedFile(Page):
     @allow(public=True)
     def get(self, request: HttpRequest, token: str, name: str) -> HttpResponseBase:
         """Hand out the file."""
-        attachment = Attachment.objects.filter(pk=opened).first() if (opened := files.opened(token)) else None
+        if (opened := files.opened(token)) is None:
+            raise Http404
+        with scopes.workspace(opened[0]):
+            attachment = Attachment.objects.filter(pk=opened[1]).first()
         if attachment is None:
             raise Http404
         return _served(attachment)

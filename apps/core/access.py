@@ -28,6 +28,10 @@ class Actor(Protocol):
     def pk(self) -> Any: ...
 
     @property
+    def workspace_id(self) -> uuid.UUID | None:
+        """The workspace this actor belongs to; the installation itself belongs to none."""
+
+    @property
     def label(self) -> str:
         """The name people know this actor by."""
 
@@ -49,6 +53,7 @@ class System:
     name: str = "system"
     kind: ClassVar[str] = "system"
     pk: ClassVar[uuid.UUID | None] = None
+    workspace_id: ClassVar[uuid.UUID | None] = None
 
     @property
     def label(self) -> str:

@@ -24,9 +24,15 @@ from kombu.exceptions import OperationalError as BrokerError
 
 from apps.core import clock
 from apps.core.failpoints import failpoint
+from apps.core.isolation import scopes
+from apps.core.isolation.scopes import Exemption
 from apps.core.models import Effect
 
 logger = logging.getLogger(__name__)
+
+PAYING = Exemption(
+    "effects", "a worker takes what is due, whoever owes it; its handler then runs within that workspace alone"
+)
 
 Handler = Callable[[Effect], None]
 
@@ -85,7 +91,8 @@ def owe(
 ) -> None:
     """Owe an effect, once per ``key`` for ever; a second debt with the same key is the first one.
 
-    Belongs inside the action's transaction. ``payload`` holds ids and times, never content.
+    Belongs inside the action's transaction. ``payload`` holds ids and times, never content. The handler runs within the workspace that owes: the
+    one named, else the current one; what is owed within none is the installation's.
     """
     lane = registry[kind].lane
     with connection.cursor() as cursor:
@@ -94,7 +101,7 @@ def owe(
             INSERT INTO core_effect (workspace_id, kind, key, order_key, lane, payload, available_at)
             VALUES (%s, %s, %s, %s, %s, %s, coalesce(%s, now())) ON CONFLICT (key) DO NOTHING RETURNING id
             """,
-            [workspace_id, kind, key, order_key, lane, json.dumps(payload), available_at],
+            [workspace_id or scopes.current_workspace(), kind, key, order_key, lane, json.dumps(payload), available_at],
         )
         row = cursor.fetchone()
     if row is not None and available_at is None:
@@ -109,6 +116,7 @@ def cancel(key: str) -> bool:
 def bury(kind: str, *, payload: dict[str, Any], error: str) -> None:
     """Write down a debt that failed before it could be tried, so that people see it."""
     Effect.objects.create(
+        workspace_id=scopes.current_workspace(),
         kind=kind,
         key=f"{kind}:{uuid.uuid4()}",
         lane=Effect.Lane.NORMAL,
@@ -138,7 +146,7 @@ def pay_task(effect_id: int) -> None:
 
 def due(overdue_seconds: float = 0) -> list[tuple[int, str]]:
     """Return (id, lane) of what is due, unclaimed and first of its order key; the most urgent lane and the oldest first."""
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(PAYING), connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT id, lane FROM core_effect AS owed
@@ -155,8 +163,12 @@ def due(overdue_seconds: float = 0) -> list[tuple[int, str]]:
 
 
 def pay(effect_id: int) -> bool:
-    """Claim the row, run its handler, and record the outcome unless the lease was lost. Returns whether it was claimed."""
-    owed = _claim(effect_id)
+    """Claim the row, run its handler within the workspace that owes, and record the outcome unless the lease was lost.
+
+    Returns whether it was claimed.
+    """
+    with scopes.every_workspace(PAYING):
+        owed = _claim(effect_id)
     if owed is None:
         return False
     failpoint("outbox_after_claim")
@@ -165,7 +177,8 @@ def pay(effect_id: int) -> bool:
         _finish(owed, state=Effect.State.DEAD, error=f"No handler for {owed.kind}")
         return True
     try:
-        policy.handler(owed)
+        with scopes.workspace(owed.workspace_id):
+            policy.handler(owed)
     except Hopeless as reason:
         _finish(owed, state=Effect.State.DEAD, error=str(reason))
     # Whatever a handler raises is its debt's failure and must be recorded with it; nothing is swallowed.
@@ -215,7 +228,7 @@ def _retry(owed: Effect, policy: Policy, error: Exception) -> None:
         _finish(owed, state=Effect.State.DEAD, error=reason)
         return
     pause = policy.pauses[owed.attempts - 1] * random.uniform(0.5, 1)
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(PAYING), connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE core_effect SET available_at = now() + make_interval(secs => %s), lease_until = NULL, lease_token = NULL, last_error = %s
@@ -226,7 +239,7 @@ def _retry(owed: Effect, policy: Policy, error: Exception) -> None:
 
 
 def _finish(owed: Effect, *, state: Effect.State, error: str = "") -> None:
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(PAYING), connection.cursor() as cursor:
         cursor.execute(
             """
             UPDATE core_effect SET state = %s, finished_at = now(), lease_until = NULL, last_error = %s
@@ -240,7 +253,8 @@ def _finish(owed: Effect, *, state: Effect.State, error: str = "") -> None:
 
 def _nudge_next(owed: Effect) -> None:
     if owed.order_key:
-        waiting = Effect.objects.filter(order_key=owed.order_key, state=Effect.State.READY).order_by("id").first()
+        with scopes.every_workspace(PAYING):
+            waiting = Effect.objects.filter(order_key=owed.order_key, state=Effect.State.READY).order_by("id").first()
         if waiting is not None:
             nudge([(waiting.pk, waiting.lane)])
 
@@ -266,7 +280,7 @@ def forget_dead(days: int) -> int:
 
 
 def _forget(state: Effect.State, days: int) -> int:
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(PAYING), connection.cursor() as cursor:
         cursor.execute(
             """
             DELETE FROM core_effect

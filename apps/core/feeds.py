@@ -15,6 +15,7 @@ from django.db import Error as DatabaseError
 
 from apps.core import access, frames, live
 from apps.core.access import Actor
+from apps.core.isolation import scopes
 from apps.core.live import Item, LiveQuery, Log, NotVisible, Rows
 
 if TYPE_CHECKING:
@@ -156,7 +157,8 @@ class Feed:
 
     def _checked(self, actor: Actor, job: Callable[..., Any], args: Sequence[Any]) -> Any:
         access.check(type(self.query), actor)
-        return job(actor, *args)
+        with scopes.workspace(actor.workspace_id):
+            return job(actor, *args)
 
     # Joining
 

@@ -24,6 +24,7 @@ from apps.core import frames, limits, live, rumours, streams, whispers
 from apps.core.access import Actor
 from apps.core.feeds import Feed, Subscription
 from apps.core.frames import Frame
+from apps.core.isolation import scopes
 from apps.core.live import LiveQuery, Log
 from apps.core.slots import ask
 from apps.core.whispers import Whisper
@@ -322,7 +323,8 @@ def _urgency(feed: Feed) -> int:
 
 def _with_connection(job: Callable[..., Result], args: Iterable[Any]) -> Result:
     try:
-        return job(*args)
+        with scopes.closed():
+            return job(*args)
     finally:
         close_old_connections()
 

@@ -12,6 +12,8 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
 
+from apps.core.isolation import scopes
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -26,6 +28,9 @@ class _Part:
     @property
     def alias(self) -> str:
         return f'"{"__".join(self.path) or "base"}"'
+
+    def columns(self, pattern: str = "{alias}") -> list[str]:
+        return [f'{pattern.format(alias=self.alias)}."{field.column}"' for field in self.fields]
 
     def read(self, values: Sequence[Any]) -> list[Any]:
         """Turn the columns into the fields' values, as Django would."""
@@ -58,10 +63,14 @@ class Joined(Generic[Row]):
 
     def first(self, parameters: Sequence[Any]) -> Row | None:
         """Return the row, or None where there is none."""
+        values = self._values(parameters)
+        return None if values is None else self._row(values)
+
+    def _values(self, parameters: Sequence[Any]) -> Sequence[Any] | None:
         with connection.cursor() as cursor:
             cursor.execute(self._sql, parameters)
-            values = cursor.fetchone()
-        return None if values is None else self._row(values)
+            values: Sequence[Any] | None = cursor.fetchone()
+        return values
 
     def _row(self, values: Sequence[Any]) -> Row:
         made: dict[tuple[str, ...], Any] = {}
@@ -74,7 +83,7 @@ class Joined(Generic[Row]):
             made[part.path] = row
             start = end
         base: Row = made[()]
-        for name, value in zip(self.extra, values[start:], strict=True):
+        for name, value in zip(self.extra, values[start:], strict=False):
             setattr(base, name, value)
         return base
 
@@ -89,7 +98,7 @@ class Joined(Generic[Row]):
 
     @cached_property
     def _sql(self) -> str:
-        columns = [f'{part.alias}."{field.column}"' for part in self._parts for field in part.fields]
+        columns = [column for part in self._parts for column in part.columns()]
         selected = ", ".join([*columns, *self.extra.values()])
         joins = " ".join(self._join(part) for part in self._parts if part.path)
         return f'SELECT {selected} FROM "{self.model._meta.db_table}" AS "base" {joins} WHERE {self.where} LIMIT 1'
@@ -99,6 +108,34 @@ class Joined(Generic[Row]):
         key: Any = owner.model._meta.get_field(part.path[-1])
         table, primary = part.model._meta.db_table, part.model._meta.pk.column
         return f'LEFT JOIN "{table}" AS {part.alias} ON {part.alias}."{primary}" = {owner.alias}."{key.column}"'
+
+
+class Entered(Joined[Row]):
+    """Looks up who calls, before it is known in whose workspace, and enters that (``isolation.scopes``).
+
+    ``function`` is the database's: it finds one row by ``parameters`` placeholders, tells Postgres its workspace, and returns the row and what
+    ``paths`` name as columns called ``base`` and like the paths. Only it can see rows of every workspace here.
+    """
+
+    def __init__(
+        self,
+        model: type[Row],
+        *paths: str,
+        function: str,
+        extra: Mapping[str, str] | None = None,
+        only: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        super().__init__(model, *paths, where="", extra=extra, only=only)
+        self.function = function
+
+    def _values(self, parameters: Sequence[Any]) -> Sequence[Any] | None:
+        return scopes.enter(self._sql, parameters)
+
+    @cached_property
+    def _sql(self) -> str:
+        columns = [column for part in self._parts for column in part.columns('("found".{alias})')]
+        selected = ", ".join([*columns, *self.extra.values(), '("found"."base")."workspace_id"'])
+        return f'SELECT {selected} FROM {self.function} AS "found"'
 
 
 def _fields(model: type[models.Model], only: Sequence[str] | None = None) -> list[models.Field[Any, Any]]:

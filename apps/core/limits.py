@@ -46,6 +46,12 @@ FRAMES_PER_10_SECONDS = 60
 SUBSCRIPTIONS = 200
 SOCKET_BUFFER_BYTES = 1024 * 1024
 """What a client may lag behind before its socket is closed with 4008."""
+OUTBOUND_CONNECT_SECONDS = 5.0
+OUTBOUND_SECONDS = 10.0
+OUTBOUND_BYTES = 64 * 1024
+"""What is read of an answer to us: a webhook's receiver has nothing longer to say."""
+URL_CHARACTERS = 2000
+WEBHOOK_BYTES = 1024 * 1024
 SOCKETS_PER_VISITOR = 5
 SOCKETS_PER_MEMBER = 20
 HELLO_SECONDS = 5
@@ -104,6 +110,8 @@ AUDIT_EXPORTS = Limit("audit_exports", 5, 24 * 3600, 5, Gone.CLOSED)
 """By workspace: a copy of the whole log is seldom needed, and wanted by whoever has stolen a session."""
 MEMBER_REQUESTS = Limit("member_requests", 600, 60, 120)
 SOCKETS_BY_ADDRESS = Limit("sockets_by_address", 60, 60, 60)
+WEBHOOKS = Limit("webhooks", 3000, 60, 200)
+"""By receiver: a provider sends again what is refused."""
 TELLS = Limit("tells", 40, 60, 10)
 
 RATES = {value.name: value for value in list(vars().values()) if isinstance(value, Limit)}

@@ -13,21 +13,24 @@ from django.http import Http404, HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
 
 from apps.core.access import allow
+from apps.core.isolation import scopes
 
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
-class RequestIdMiddleware:
-    """Give each request an id: in the log line, the error body and the ``X-Request-Id`` header."""
+class RequestMiddleware:
+    """Give each request an id (in the log line, the error body and the ``X-Request-Id`` header) and no workspace to begin with."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.request_id = uuid.uuid4().hex[:16]  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        # Whoever calls enters their workspace by the look-up that finds them, and leaves it with the answer.
+        with scopes.closed():
+            response = self.get_response(request)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
 

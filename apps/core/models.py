@@ -86,6 +86,20 @@ class Bucket(models.Model):
         return self.key
 
 
+class WebhookReceipt(models.Model):
+    """A webhook's message that was taken, so that the same one has no second effect."""
+
+    receiver = models.CharField(max_length=60)
+    message_id = models.CharField(max_length=200)
+    received_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["receiver", "message_id"], name="webhook_taken_once")]
+
+    def __str__(self) -> str:
+        return f"{self.receiver} {self.message_id}"
+
+
 class Job(models.Model):
     """When a job of the clock last ran, so that two clocks don't run it twice and a broken one is noticed."""
 

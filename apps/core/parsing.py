@@ -23,12 +23,17 @@ class StrictJSONParser(JSONParser):
         body = stream.read(limits.BODY_BYTES + 1)
         if len(body) > limits.BODY_BYTES:
             raise TooLarge()
-        try:
-            data = msgspec.json.decode(body) if body else {}
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise exceptions.ParseError("This isn't valid JSON.") from error
-        _check_shape(data)
-        return data
+        return strictly(body) if body else {}
+
+
+def strictly(body: bytes) -> Any:
+    """Return what a body says, within the limits of ``limits``. Raises ParseError."""
+    try:
+        data = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise exceptions.ParseError("This isn't valid JSON.") from error
+    _check_shape(data)
+    return data
 
 
 def _refuse_other_encodings(request: Request | None) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from apps.core import access
 from apps.core.access import Actor
+from apps.core.isolation import scopes
 from apps.core.live import BadParams, Params, UnknownQuery
 
 
@@ -65,7 +66,8 @@ def told(actor: Actor | None, what: str, params: object) -> Whisper | None:
         checked = msgspec.convert(params, known.params, strict=False)
     except msgspec.ValidationError as error:
         raise BadParams(str(error)) from error
-    return known.teller(actor, checked)
+    with scopes.workspace(actor.workspace_id):
+        return known.teller(actor, checked)
 
 
 class Memory:

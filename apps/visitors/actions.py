@@ -20,7 +20,9 @@ from django.db.models.functions import Now
 from apps.core import clock, limits
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.core.joined import Joined
+from apps.core.isolation import scopes
+from apps.core.isolation.scopes import Exemption
+from apps.core.joined import Entered
 from apps.visitors.events import VisitorArrived, VisitorChanged, VisitorSignedOut
 from apps.visitors.models import TrackedEvent, Visitor, VisitorSession
 from apps.visitors.readable_ids import readable_id
@@ -30,6 +32,10 @@ TOKEN = re.compile(r"wst_[0-9a-f]{64}", re.ASCII)
 
 DETAILS = ("name", "email", "device", "page_url", "page_title", "referrer", "locale", "timezone")
 """What a messenger may say about its visitor, beside the attributes."""
+
+
+PRESENCE = Exemption("presence of visitors", "one statement notes everybody who has a page open on this live process")
+ENDED_SESSIONS = Exemption("ended sessions", "the clock deletes those of every workspace")
 
 
 class BadSessionId(ValueError):
@@ -136,7 +142,7 @@ def _issue(visitor: Visitor, lifetime: int, *, origin: str, client: dict[str, An
 
 
 def session_of(token: str) -> VisitorSession | None:
-    """Return the session this token opens, with its visitor and workspace, unless it has ended.
+    """Return the session this token opens, with its visitor and workspace, unless it has ended, and enter the workspace.
 
     What doesn't look like a token costs no query.
     """
@@ -159,12 +165,12 @@ def brief_session_by_hash(token_hash: bytes) -> VisitorSession | None:
 
 
 _SESSIONS, _BRIEF_SESSIONS = (
-    Joined(
+    Entered(
         VisitorSession,
         "visitor",
         "workspace",
-        where="base.token_hash = %s AND base.expires_at > now()",
-        extra={"remaining": "base.expires_at - now()"},
+        function="visitors_enter(%s)",
+        extra={"remaining": '("found"."base")."expires_at" - now()'},
         only=only,
     )
     for only in (None, {"visitor": ("workspace_id", "readable_id", "name", "email", "blocked")})
@@ -226,7 +232,7 @@ def track(visitor: Visitor, events: Sequence[Mapping[str, Any]]) -> int:
 
 def touch_visitors(ids: Iterable[UUID]) -> None:
     """Note that these visitors have a page open; who came back after a while is announced."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    with scopes.every_workspace(PRESENCE), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             """
             WITH before AS (
@@ -244,7 +250,8 @@ def touch_visitors(ids: Iterable[UUID]) -> None:
 
 def forget_ended_sessions() -> int:
     """Delete the sessions that have ended. Runs by the clock."""
-    deleted, _ = VisitorSession.objects.filter(expires_at__lt=Now()).delete()
+    with scopes.every_workspace(ENDED_SESSIONS):
+        deleted, _ = VisitorSession.objects.filter(expires_at__lt=Now()).delete()
     return deleted
 
 

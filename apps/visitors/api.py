@@ -15,6 +15,7 @@ from apps.core import limits
 from apps.core.access import allow
 from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Invalid, OriginRefused, SessionExpired
+from apps.core.isolation import scopes
 from apps.core.live import NotVisible
 from apps.core.network import request_address, request_origin
 from apps.core.shapes import answer
@@ -128,7 +129,11 @@ class Boot(APIView):
         """Start a session for whoever holds this session id."""
         limits.spend(limits.BOOTS_BY_ADDRESS, limits.address_subject(request_address(request._request)))
         data = self.checked(BootInput)
-        workspace = Workspace.objects.filter(pk=data.pop("workspace")).first()
+        asked = data.pop("workspace")
+        with scopes.workspace(asked):
+            return self._boot(request, Workspace.objects.filter(pk=asked).first(), data)
+
+    def _boot(self, request: Request, workspace: Workspace | None, data: dict[str, Any]) -> Response:
         origin = request_origin(request._request)
         if workspace is None or not origins.allows(workspace, origin):
             raise OriginRefused()

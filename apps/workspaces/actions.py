@@ -14,6 +14,8 @@ from django.db.models.functions import Now
 from apps.core import limits
 from apps.core.access import Actor, System
 from apps.core.events import emit
+from apps.core.isolation import scopes
+from apps.core.isolation.scopes import Exemption
 from apps.workspaces import origins
 from apps.workspaces.events import (
     MemberAdded,
@@ -30,6 +32,9 @@ from apps.workspaces.events import (
 )
 from apps.workspaces.models import Member, Messenger, Ticket, User, Workspace
 
+PRESENCE = Exemption("presence of members", "one statement notes everybody who is at a dashboard of this live process")
+TICKETS = Exemption("tickets", "who holds one is known only when it is found; the clock deletes those that nobody used")
+
 
 class LastOwner(ValueError):
     """A workspace always has an owner."""
@@ -38,10 +43,12 @@ class LastOwner(ValueError):
 @transaction.atomic
 def create_workspace(name: str, *, owner: User) -> Member:
     """Create a workspace with its owner and messenger. Returns the owner's seat."""
-    workspace = Workspace.objects.create(name=name)
-    Messenger.objects.create(workspace=workspace)
-    member = Member.objects.create(workspace=workspace, user=owner, role=Member.Role.OWNER)
-    emit(WorkspaceCreated(actor=member, workspace=workspace))
+    workspace = Workspace(name=name)
+    with scopes.workspace(workspace.pk):
+        workspace.save(force_insert=True)
+        Messenger.objects.create(workspace=workspace)
+        member = Member.objects.create(workspace=workspace, user=owner, role=Member.Role.OWNER)
+        emit(WorkspaceCreated(actor=member, workspace=workspace))
     return member
 
 
@@ -168,7 +175,7 @@ def note_widget_seen(workspace: Workspace, origin: str) -> None:
 
 def touch_members(ids: Iterable[Any]) -> None:
     """Note that these members have a dashboard open."""
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(PRESENCE), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE workspaces_member SET last_seen_at = now() WHERE id = ANY(%s) "
             "AND (last_seen_at IS NULL OR last_seen_at < now() - interval '20 s')",
@@ -181,6 +188,7 @@ def issue_ticket(member: Member, session_key: str) -> str:
     token = secrets.token_hex(32)
     Ticket.objects.create(
         token_hash=hash_token(token),
+        workspace_id=member.workspace_id,
         member=member,
         session_key=session_key,
         expires_at=Now() + timedelta(seconds=limits.TICKET_SECONDS),
@@ -190,22 +198,24 @@ def issue_ticket(member: Member, session_key: str) -> str:
 
 def forget_ended_tickets() -> int:
     """Delete the tickets that nobody used in time. Runs by the clock."""
-    deleted, _ = Ticket.objects.filter(expires_at__lt=Now()).delete()
+    with scopes.every_workspace(TICKETS):
+        deleted, _ = Ticket.objects.filter(expires_at__lt=Now()).delete()
     return deleted
 
 
 def redeem_ticket(token: str) -> tuple[Member, str] | None:
     """Use a ticket up. Returns the member and the session it was issued in; None where there is no such ticket any more."""
-    with connection.cursor() as cursor:
+    with scopes.every_workspace(TICKETS), connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM workspaces_ticket WHERE token_hash = %s AND expires_at > now() RETURNING member_id, session_key",
+            "DELETE FROM workspaces_ticket WHERE token_hash = %s AND expires_at > now() RETURNING workspace_id, member_id, session_key",
             [hash_token(token)],
         )
         row = cursor.fetchone()
     if row is None:
         return None
-    member = Member.objects.select_related("user", "workspace").filter(pk=row[0], user__is_active=True).first()
-    return (member, row[1]) if member else None
+    with scopes.workspace(row[0]):
+        member = Member.objects.select_related("user", "workspace").filter(pk=row[1], user__is_active=True).first()
+    return (member, row[2]) if member else None
 
 
 def hash_token(token: str) -> bytes:

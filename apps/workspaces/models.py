@@ -198,6 +198,7 @@ class Ticket(models.Model):
     """A ticket to open one live socket: handed to a signed-in member, good for thirty seconds and one use."""
 
     token_hash = models.BinaryField(primary_key=True, max_length=32)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     member = models.ForeignKey(Member, models.CASCADE)
     session_key = models.CharField(max_length=40)
     expires_at = models.DateTimeField(db_index=True)

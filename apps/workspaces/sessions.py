@@ -14,7 +14,8 @@ from django.utils.crypto import constant_time_compare
 from apps.core import limits
 from apps.core.access import Actor
 from apps.core.hub import Identity
-from apps.core.joined import Joined
+from apps.core.isolation import scopes
+from apps.core.joined import Entered
 from apps.core.network import request_address
 from apps.core.slots import fill
 from apps.workspaces import actions
@@ -35,10 +36,11 @@ def _member(session: Any) -> Member | None:
     user_id = session.get(SESSION_KEY)
     if user_id is None:
         return None
-    member = _MEMBERS.first([user_id, session.get(WORKSPACE_KEY), session.get(WORKSPACE_KEY)])
+    member = _MEMBERS.first([user_id, session.get(WORKSPACE_KEY)])
     if member is None or not constant_time_compare(
         session.get(HASH_SESSION_KEY, ""), member.user.get_session_auth_hash()
     ):
+        scopes.leave()
         return None
     return member
 
@@ -59,7 +61,7 @@ def sign_in(request: Any, email: str, password: str) -> Member:
     user = authenticate(request, username=email.strip().lower(), password=password)
     member = None
     if isinstance(user, User):
-        member = Member.objects.select_related("user", "workspace").filter(user=user).order_by("created_at").first()
+        member = _MEMBERS.first([user.pk, None])
     if user is None or member is None:
         raise SignInRefused
     limits.refund(limits.LOGIN_FAILURES, subject)
@@ -76,12 +78,7 @@ def sign_out(request: Any, member: Member) -> None:
     actions.record_sign_out(member, session_key)
 
 
-_MEMBERS = Joined(
-    Member,
-    "user",
-    "workspace",
-    where='base.user_id = %s AND "user".is_active AND (%s::uuid IS NULL OR base.workspace_id = %s::uuid) ORDER BY base.created_at',
-)
+_MEMBERS = Entered(Member, "user", "workspace", function="workspaces_enter(%s::uuid, %s::uuid)")
 
 
 @fill("live.ticket")

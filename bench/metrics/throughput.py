@@ -17,6 +17,8 @@ PEOPLE = 600
 PEOPLE_OVERLOAD = 1500
 CONNECTIONS = 256
 CALM_SECONDS = 15.0
+CALM_SENDERS = 8
+"""As many as keep the product busy without making it queue."""
 
 
 def measure(stage: Stage) -> Iterator[Row]:
@@ -50,6 +52,32 @@ def measure(stage: Stage) -> Iterator[Row]:
             note = f"{lost[0]} lost or doubled" + (f", {refused[0]} refused" if refused[0] else "")
             name = f"accepted messages, {senders} sender{'s' if senders > 1 else ''}"
             yield compared(name, "messages/s", comparison, Goal(ratio_least=1.0), note)
+
+
+def isolation(stage: Stage) -> Iterator[Row]:
+    """Yield accepted messages a second with row-level security beside the same without it, by turns."""
+    people = stage.people(PEOPLE if not stage.plan.quick else PEOPLE // 2)
+    product = stage.product
+    senders = max(count for count in stage.plan.senders if count <= CALM_SENDERS)
+    involved = product.pids("web", "live", "postgres", "valkey")
+    with Remote("bench.load.chat") as chat:
+        chat.ask("open", port=product.port, people=people, tickets=[], origin=stage.origin)
+
+        def flood(secured: bool) -> Sample:
+            database.secure(stage.environment["OWNER_DATABASE_URL"], secured=secured)
+            # Plans are made anew for either; that isn't what is measured.
+            chat.ask("flood", side="ours", senders=senders, seconds=0.5)
+            before = cpu_ms(involved)
+            result = chat.ask("flood", side="ours", senders=senders, seconds=stage.plan.sending_seconds)
+            used = cpu_ms(involved) - before
+            return Sample(result["accepted"] / result["seconds"], used / max(1, result["accepted"]))
+
+        try:
+            comparison = by_turns(stage.plan.rounds, lambda: flood(True), lambda: flood(False))
+        finally:
+            database.secure(stage.environment["OWNER_DATABASE_URL"], secured=True)
+    note = "floor: the same product with row-level security switched off"
+    yield compared("accepted messages with row-level security", "messages/s", comparison, Goal(ratio_least=0.9), note)
 
 
 def overload(stage: Stage) -> Iterator[Row]:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from apps.core.database.roles import APP_ROLE, SYSTEM_ROLE
+
 from . import orphan
 from .account import Account
 from .problem import Problem
@@ -22,6 +24,8 @@ from .state import State, disk_full
 from .supervisor import Program
 
 ROLE = "opencom"
+LOGIN = "opencom_login"
+"""Whom the application signs in as. The cluster's own role owns the database."""
 DATABASE = "opencom"
 OLDEST_MAJOR = 16
 START_SECONDS = 60.0
@@ -81,9 +85,16 @@ class Postgres:
 
     def url(self, database: str = DATABASE) -> str:
         """Return the DATABASE_URL that reaches this server by its socket."""
+        return self._url(LOGIN, database)
+
+    def owner_url(self, database: str = DATABASE) -> str:
+        """Return the OWNER_DATABASE_URL, which may change the database's shape."""
+        return self._url(ROLE, database)
+
+    def _url(self, role: str, database: str) -> str:
         port = self.settings["port"]
         suffix = "" if port == str(SOCKET_PORT) else f"&port={port}"
-        return f"postgres://{ROLE}@/{database}?host={quote(str(self.socket_folder), safe='')}{suffix}"
+        return f"postgres://{role}@/{database}?host={quote(str(self.socket_folder), safe='')}{suffix}"
 
     def prepare(self) -> bool:
         """Make the cluster if there is none and clear what a killed run left behind; tell whether it is new."""
@@ -117,9 +128,17 @@ class Postgres:
         return len(lines) >= 8 and lines[7].strip() == "ready" and self._answers()
 
     def create_database(self) -> None:
-        """Create the database and its pgvector extension where they are missing."""
+        """Create the database, its pgvector extension, and the application's login and roles where they are missing."""
         if DATABASE not in self.query("SELECT datname FROM pg_database", database="postgres").splitlines():
             self.query(f'CREATE DATABASE "{DATABASE}"', database="postgres")
+        there = self.query("SELECT rolname FROM pg_roles", database="postgres").splitlines()
+        for role, may in ((APP_ROLE, "NOLOGIN"), (SYSTEM_ROLE, "NOLOGIN"), (LOGIN, "LOGIN")):
+            if role not in there:
+                self.query(f'CREATE ROLE "{role}" {may}', database="postgres")
+        self.query(
+            f'GRANT {APP_ROLE}, {SYSTEM_ROLE} TO "{LOGIN}" WITH INHERIT FALSE, SET TRUE',
+            database="postgres",
+        )
         if not self.query("SELECT 1 FROM pg_available_extensions WHERE name = 'vector'"):
             raise Problem(f"The Postgres in {self.programs} has no pgvector: install it there, or unset PG_BIN_DIR.")
         self.query("CREATE EXTENSION IF NOT EXISTS vector")

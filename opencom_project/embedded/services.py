@@ -37,6 +37,7 @@ class Services:
         variables = {}
         if self.postgres:
             variables["DATABASE_URL"] = self.postgres.url()
+            variables["OWNER_DATABASE_URL"] = self.postgres.owner_url()
         if self.valkey:
             variables["REDIS_URL"] = self.valkey.url()
         return variables

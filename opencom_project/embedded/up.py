@@ -25,12 +25,15 @@ PAGES = (
 )
 SIGN_IN = "sign-in"
 # What decides the database's shape, and the dashboard's collected files; the lock stands for the libraries' own.
-SCHEMA_SOURCES = ("requirements.lock", "opencom_project/settings.py", "apps/*/migrations/*.py")
+SCHEMA_SOURCES = (
+    *("requirements.lock", "opencom_project/settings.py", "opencom_project/management/commands/migrate.py"),
+    *("apps/core/isolation/*.py", "apps/*/models.py", "apps/*/migrations/*.py"),
+)
 STATIC_SOURCES = ("requirements.lock", "opencom_project/settings.py", "static/**/*", "apps/*/static/**/*")
 # What another terminal's `manage.py` needs to reach this run.
 KEPT = (
     *("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT"),
-    *("STATIC_ROOT", "DATABASE_URL", "REDIS_URL", "STATE_DIR"),
+    *("STATIC_ROOT", "DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "STATE_DIR"),
 )
 
 

@@ -16,7 +16,7 @@ from django.conf import settings
 from psycopg import sql
 
 from opencom_project import settings_minimal
-from tests.processes import database_url
+from tests.database import database_url
 
 NAME = "test_minimal"
 SERVES = """
@@ -53,7 +53,7 @@ json.dump({
 @pytest.fixture(scope="module")
 def served(django_db_setup: None) -> Iterator[Any]:
     """What a process with the minimal settings came to, on an empty database of its own."""
-    url = os.environ["DATABASE_URL"]
+    url = os.environ["OWNER_DATABASE_URL"]
     with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(NAME)))
         connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(NAME)))
@@ -61,6 +61,7 @@ def served(django_db_setup: None) -> Iterator[Any]:
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "opencom_project.settings_minimal",
             "DATABASE_URL": database_url(NAME),
+            "OWNER_DATABASE_URL": database_url(NAME, "OWNER_DATABASE_URL"),
             "ALLOWED_HOSTS": "testserver",
             "DEBUG": "1",
         }

@@ -22,7 +22,7 @@ import psycopg
 from opencom_project import processes
 from opencom_project.demo.clients import Place
 from opencom_project.embedded.account import service_account
-from opencom_project.embedded.postgres import SOCKET_PORT, Postgres
+from opencom_project.embedded.postgres import LOGIN, SOCKET_PORT, Postgres
 from opencom_project.embedded.state import PROJECT_ROOT, State
 from opencom_project.embedded.supervisor import Program, end_with_parent
 from opencom_project.embedded.up import answers
@@ -214,7 +214,7 @@ class Installation:
 
     def connect(self) -> psycopg.Connection[Any]:
         """Open a connection to the database past the proxies."""
-        return psycopg.connect(self.postgres.url().replace("postgres://", "postgresql://"), autocommit=True)
+        return psycopg.connect(self.postgres.owner_url().replace("postgres://", "postgresql://"), autocommit=True)
 
     def logs(self, name: str) -> str:
         """Return what a program has printed."""
@@ -240,7 +240,8 @@ class Installation:
             "STATE_DIR": str(self.state.directory),
             "MEDIA_ROOT": str(self.state.media),
             "STATIC_ROOT": str(self.state.media),
-            "DATABASE_URL": f"postgres://opencom@/opencom?host={folder}",
+            "DATABASE_URL": f"postgres://{LOGIN}@/opencom?host={folder}",
+            "OWNER_DATABASE_URL": self.postgres.owner_url(),
             "REDIS_URL": f"unix://{self.redis.listen}?db=0",
             "PUBLIC_URL": f"http://127.0.0.1:{self.web.port}",
             "LIVE_URL": f"http://127.0.0.1:{self.live.port}",

@@ -57,7 +57,16 @@ def browser(committed_data: None) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def workspace(committed_data: None, site: Site) -> Workspace:
+def seeing(browser: Browser) -> Iterator[None]:
+    """What the test itself reads and writes is of every workspace, also by the connection beside Playwright's event loop."""
+    from apps.core.isolation import scopes
+
+    with scopes.every_workspace(scopes.MEASURING):
+        yield
+
+
+@pytest.fixture
+def workspace(committed_data: None, seeing: None, site: Site) -> Workspace:
     """A workspace whose messenger may run on the site."""
     from tests import factories
 

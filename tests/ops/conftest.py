@@ -22,7 +22,11 @@ def state_dir() -> Iterator[Path]:
 @pytest.fixture
 def own_services(state_dir: Path) -> dict[str, str]:
     """An environment in which a run starts services of its own in `state_dir`."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL"}
+    }
     return kept | {"STATE_DIR": str(state_dir), "PYTHONDONTWRITEBYTECODE": ""}
 
 

@@ -76,8 +76,17 @@ def test_no_service_of_ours_may_write_its_own_code_or_gain_rights(composition: d
 def test_secrets_come_from_the_environment_and_their_absence_stops_the_start(composition: dict[str, Any]) -> None:
     environment = composition["services"]["web"]["environment"]
     assert environment["SECRET_KEY"].startswith("${SECRET_KEY:?")
-    assert "${POSTGRES_PASSWORD:?" in environment["DATABASE_URL"]
-    assert not re.search(r"://[^:/$]+:[^$@]+@", environment["DATABASE_URL"])
+    owner = composition["services"]["migrate"]["environment"]["OWNER_DATABASE_URL"]
+    for url, password in ((environment["DATABASE_URL"], "DATABASE_PASSWORD"), (owner, "POSTGRES_PASSWORD")):
+        assert f"${{{password}:?" in url
+        assert not re.search(r"://[^:/$]+:[^$@]+@", url)
+
+
+def test_only_the_migration_signs_in_as_the_databases_owner(composition: dict[str, Any]) -> None:
+    for name in OURS:
+        environment = composition["services"][name]["environment"]
+        assert ("OWNER_DATABASE_URL" in environment) is (name == "migrate"), name
+        assert "://opencom_login:" in environment["DATABASE_URL"]
 
 
 def test_every_variable_the_composition_reads_is_in_the_example(composition: dict[str, Any]) -> None:

@@ -27,9 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OPENCOM = str(ROOT / "bin" / "opencom")
 CADDY = shutil.which("caddy") or (str(ROOT / ".tools" / "caddy") if (ROOT / ".tools" / "caddy").exists() else None)
 RUN_WITH_SERVICES = [sys.executable, "-m", "opencom_project.embedded", "run", "--throwaway", "--"]
-TELL_AND_WAIT = (
-    "import os, sys; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL'], flush=True); sys.stdin.read()"
-)
+TELL_AND_WAIT = "import os, sys; print(*(os.environ[name] for name in sys.argv[1:]), flush=True); sys.stdin.read()"
 PUBLIC = {
     "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough-to-be-taken-0123456789",
     "PUBLIC_URL": "https://chat.example.test",
@@ -46,10 +44,11 @@ def deployment() -> Iterator[dict[str, str]]:
     """The environment of a migrated installation with services of its own."""
     folder = Path(tempfile.mkdtemp(prefix="opencom-deployment-"))
     folder.chmod(0o711)
-    ours = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "TEST_DATABASE_TEMPLATE", "DEBUG"}
+    told = ("DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL")
+    ours = {*told, "DJANGO_SETTINGS_MODULE", "TEST_DATABASE_TEMPLATE", "DEBUG"}
     base = {name: value for name, value in os.environ.items() if name not in ours} | {"STATE_DIR": str(folder)}
     services = subprocess.Popen(
-        [*RUN_WITH_SERVICES, sys.executable, "-c", TELL_AND_WAIT],
+        [*RUN_WITH_SERVICES, sys.executable, "-c", TELL_AND_WAIT, *told],
         cwd=ROOT,
         env=base,
         text=True,
@@ -58,8 +57,8 @@ def deployment() -> Iterator[dict[str, str]]:
     )
     assert services.stdout is not None
     assert services.stdin is not None
-    database, broker = services.stdout.readline().split()
-    environment = base | PUBLIC | {"DATABASE_URL": database, "REDIS_URL": broker, "MEDIA_ROOT": str(folder / "media")}
+    urls = dict(zip(told, services.stdout.readline().split(), strict=True))
+    environment = base | PUBLIC | urls | {"MEDIA_ROOT": str(folder / "media")}
     environment["STATIC_ROOT"] = str(folder / "static")
     subprocess.run([OPENCOM, "collectstatic", "--no-input", "--verbosity", "0"], env=environment, check=True)
     subprocess.run([OPENCOM, "migrate", "--verbosity", "0"], env=environment, check=True)

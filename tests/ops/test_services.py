@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUN = [sys.executable, "-m", "opencom_project.embedded", "run", "--"]
 SQL = (
     "import os, psycopg, sys; "
-    "c = psycopg.connect(os.environ['DATABASE_URL'].replace('postgres:', 'postgresql:'), autocommit=True)"
+    "c = psycopg.connect(os.environ['OWNER_DATABASE_URL'].replace('postgres:', 'postgresql:'), autocommit=True)"
 )
 
 

@@ -26,7 +26,14 @@ START_SECONDS = 90
 
 
 def environment_for(folder: Path, port: int) -> dict[str, str]:
-    ours = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "TEST_DATABASE_TEMPLATE")
+    ours = (
+        "DATABASE_URL",
+        "OWNER_DATABASE_URL",
+        "REDIS_URL",
+        "DJANGO_SETTINGS_MODULE",
+        "SECRET_KEY",
+        "TEST_DATABASE_TEMPLATE",
+    )
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     return kept | {"STATE_DIR": str(folder), "PORT": str(port), "PYTHONDONTWRITEBYTECODE": ""}
 

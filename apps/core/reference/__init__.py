@@ -3,6 +3,6 @@
 A page is a function registered with ``@page("name.md")``; any app may have some in a module ``reference``. ``manage.py reference`` writes them.
 """
 
-from apps.core.reference import access, effects, events, kinds, limits, live_queries
+from apps.core.reference import access, effects, events, isolation, kinds, limits, live_queries
 
-__all__ = ["access", "effects", "events", "kinds", "limits", "live_queries"]
+__all__ = ["access", "effects", "events", "isolation", "kinds", "limits", "live_queries"]

@@ -9,7 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.workspaces.demo import demo_workspace
+from apps.core.isolation import scopes
+from apps.workspaces.demo import DEMO, demo_workspace
 from apps.workspaces.models import User, Workspace
 from opencom_project.demo import replay, workspace
 from opencom_project.demo.bulk import fill
@@ -49,8 +50,12 @@ class Command(BaseCommand):
                     history=options["history"],
                 )
             )
-        elif not (options["if_empty"] and Workspace.objects.exists()):
+        elif not (options["if_empty"] and self._is_used()):
             self._make()
+
+    def _is_used(self) -> bool:
+        with scopes.every_workspace(DEMO):
+            return Workspace.objects.exists()
 
     def _make(self) -> None:
         if settings.HTTPS:
@@ -59,7 +64,8 @@ class Command(BaseCommand):
             )
         if User.objects.filter(email__in=[one.email for one in TEAM]).exists():
             raise CommandError("The demo workspace is here already.")
-        workspace.make()
+        with scopes.every_workspace(DEMO):
+            workspace.make()
 
     def _print_sign_in(self) -> None:
         if demo_workspace() is None:
@@ -71,6 +77,7 @@ class Command(BaseCommand):
         filled = demo_workspace()
         if filled is None:
             raise CommandError("There is no demo workspace to fill; `manage.py demo` makes it.")
-        for done in fill(filled, conversations):
-            self.stdout.write(f"{done:>9} conversations", ending="\r" if sys.stdout.isatty() else "\n")
-            self.stdout.flush()
+        with scopes.every_workspace(DEMO):
+            for done in fill(filled, conversations):
+                self.stdout.write(f"{done:>9} conversations", ending="\r" if sys.stdout.isatty() else "\n")
+                self.stdout.flush()

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.audit import chain
 from apps.audit.chain import HeadPruned, Link, Verdict
+from apps.core.isolation import scopes
 from apps.core.reference.pages import table
 from apps.workspaces.models import Workspace
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         workspace, head = options["workspace"], options["head"]
         if head is not None and workspace is None:
             raise CommandError("Say whose head this is: --workspace ID.")
-        ids = [workspace] if workspace else list(Workspace.objects.order_by("pk").values_list("pk", flat=True))
+        ids = [workspace] if workspace else _all_workspaces()
         chain.seal()
         try:
             verdicts = [chain.verify(id_, expected=head) for id_ in ids]
@@ -46,6 +47,11 @@ class Command(BaseCommand):
             self.stderr.write(f"{verdict.workspace_id}: number {verdict.fault.number}{entry}: {verdict.fault.why}")
         if broken:
             raise CommandError(f"{len(broken)} of {len(verdicts)} chains don't hold.")
+
+
+def _all_workspaces() -> list[UUID]:
+    with scopes.every_workspace(chain.VERIFYING):
+        return list(Workspace.objects.order_by("pk").values_list("pk", flat=True))
 
 
 def _row(verdict: Verdict) -> tuple[object, ...]:

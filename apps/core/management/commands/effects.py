@@ -10,6 +10,7 @@ from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.core import effects
+from apps.core.isolation import scopes
 from apps.core.models import Effect
 from apps.core.reference.pages import table
 
@@ -38,6 +39,10 @@ class Command(BaseCommand):
         purge.add_argument("--days", type=int, default=7, metavar="N", help="older than so many days (7)")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        with scopes.every_workspace(effects.PAYING):
+            self._do(options)
+
+    def _do(self, options: dict[str, Any]) -> None:
         match options["job"]:
             case "list":
                 self._list(options)
