@@ -24,6 +24,7 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from apps.core import effects, rumours
+from apps.core.isolation import catalogue, scopes
 from apps.core.models import Effect
 
 from .celery import app as celery_app
@@ -75,7 +76,7 @@ def examine(names: list[str]) -> Iterator[Finding]:
     """Run the named checks, or all; those that need the database are left out once it has failed."""
     without_database = False
     for name in names or CHECKS:
-        if without_database and name in {"pgvector", "migrations", "clock", "effects"}:
+        if without_database and name in {"pgvector", "migrations", "isolation", "clock", "effects"}:
             continue
         finding = CHECKS[name]()
         without_database |= name == "database" and finding.severity is Severity.FAILURE
@@ -152,6 +153,29 @@ def migrations() -> tuple[Severity, str, str]:
     return ok("all applied")
 
 
+@check("isolation")
+def isolation() -> tuple[Severity, str, str]:
+    """Workspaces are kept apart by the database, and the application can't undo that."""
+    faults = list(catalogue.missing())
+    if faults:
+        return failure(f"{faults[0].text}, and {len(faults) - 1} more", "run `bin/opencom migrate`")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT session_user, rolsuper OR rolbypassrls OR EXISTS (
+              SELECT FROM pg_class WHERE relowner = pg_roles.oid AND relnamespace = 'public'::regnamespace)
+            FROM pg_roles WHERE rolname = session_user
+            """
+        )
+        login, mighty = cursor.fetchone()
+    if mighty:
+        return warning(
+            f"row-level security is in force, but {login} owns the database: injected SQL could end it",
+            "give DATABASE_URL a login of its own and put the owner's into OWNER_DATABASE_URL, then migrate",
+        )
+    return ok(f"row-level security on {len(catalogue.tenant_tables())} tables, {login} owns nothing")
+
+
 @check("clock")
 def clock() -> tuple[Severity, str, str]:
     """This machine and the database agree what time it is."""
@@ -217,7 +241,8 @@ def worker() -> tuple[Severity, str, str]:
 def owed() -> tuple[Severity, str, str]:
     """Nothing owed is late, which is also how a dead beat shows."""
     late = len(effects.due(overdue_seconds=LATE_SECONDS))
-    dead = Effect.objects.filter(state=Effect.State.DEAD).count()
+    with scopes.every_workspace(effects.PAYING):
+        dead = Effect.objects.filter(state=Effect.State.DEAD).count()
     if late:
         return failure(
             f"{late} effects are over {LATE_SECONDS} s late", "check that the worker and beat run: `bin/opencom beat`"

@@ -32,7 +32,7 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 # What we are made of
 
 INSTALLED_APPS = [
-    "apps.core.operators.OperatorsConfig",
+    "opencom_project.operators.OperatorsConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

@@ -32,10 +32,13 @@ def django_db_setup(
     from apps.core.isolation import scopes
     from apps.core.isolation.roles import as_owner
     from apps.core.models import Installation
+    from tests.database import AS_OWNER
 
     with django_db_blocker.unblock():
         with as_owner():
             made = setup_databases(verbosity=0, interactive=False, aliases={"default"})
+            with connection.cursor() as cursor:
+                cursor.execute(AS_OWNER)
         assert connection.settings_dict["NAME"].startswith("test_")
         Installation.objects.get_or_create(pk=1)
     with scopes.every_workspace(scopes.MEASURING):

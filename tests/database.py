@@ -29,6 +29,19 @@ def owner() -> Iterator[psycopg.Cursor[Any]]:
         yield connected.cursor()
 
 
+AS_OWNER = """
+CREATE FUNCTION tests_as_owner(statement text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN EXECUTE statement; END $$
+"""
+"""In the test database alone: what only its owner may do, done in the transaction of a test."""
+
+
+def as_owner(statement: str, *values: object) -> None:
+    """Run a statement as the database's owner in this transaction."""
+    with connection.cursor() as cursor:
+        written = psycopg.ClientCursor(connection.connection).mogrify(statement, values)
+        cursor.execute("SELECT tests_as_owner(%s)", [written])
+
+
 def database_url(name: str, variable: str = "DATABASE_URL") -> str:
     """Return the address of another database on the same server."""
     return urlunsplit(urlsplit(os.environ[variable])._replace(path=f"/{name}"))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.contrib.admin.apps import AdminConfig
 from django.http import HttpRequest
 from django.template.response import SimpleTemplateResponse
 
@@ -31,9 +30,3 @@ class OperatorsSite(AdminSite):
                 return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
         return super().admin_view(within, cacheable)
-
-
-class OperatorsConfig(AdminConfig):
-    """Django's admin, with our site."""
-
-    default_site = "apps.core.operators.OperatorsSite"

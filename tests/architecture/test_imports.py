@@ -42,7 +42,9 @@ def test_an_import_upwards_would_be_found(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("package", ["apps", "opencom_project", "bench"])
 def test_every_module_has_a_name_that_says_what_is_in_it(package: str) -> None:
-    assert [path for path in (ROOT / package).rglob("*.py") if path.stem in NAMELESS] == []
+    nameless = {path for path in (ROOT / package).rglob("*.py") if path.stem in NAMELESS}
+    # Django looks for a backend's connection in a module of this name.
+    assert nameless - {ROOT / "apps" / "core" / "database" / "base.py"} == set()
 
 
 def test_every_app_that_is_there_has_its_place_in_the_layers() -> None:

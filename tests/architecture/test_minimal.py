@@ -31,9 +31,11 @@ call_command("check", "--fail-level", "WARNING")
 call_command("migrate", verbosity=0)
 from apps.workspaces.actions import create_workspace
 from apps.workspaces.models import User
+from apps.core.isolation import scopes
 owner = create_workspace("Shop", owner=User.objects.create_user("ada@team.example", "correct horse battery"))
 owner.workspace.any_origin = True
-owner.workspace.save()
+with scopes.workspace(owner.workspace_id):
+    owner.workspace.save()
 visitor, member = Client(), Client()
 boot = visitor.post("/api/v1/widget/boot", {"workspace": str(owner.workspace_id), "session_id": secrets.token_urlsafe(24)},
   content_type="application/json", headers={"Origin": "https://shop.example"})

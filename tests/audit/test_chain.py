@@ -20,7 +20,7 @@ from apps.core import clock
 from apps.workspaces import actions as workspaces
 from apps.workspaces.models import Workspace
 from tests import factories
-from tests.database import nothing_happens
+from tests.database import as_owner, nothing_happens
 
 pytestmark = pytest.mark.django_db
 
@@ -48,12 +48,11 @@ def write(workspace: Workspace, count: int, *, days_ago: float = 0) -> list[Audi
 def tamper(statement: str, *values: object) -> None:
     """Do what only somebody who owns the database can: go around its guards."""
     tables = ("audit_auditentry", "audit_seal")
-    with connection.cursor() as cursor:
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        cursor.execute(statement, values)
-        for table in tables:
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+    for table in tables:
+        as_owner(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    as_owner(statement, *values)
+    for table in tables:
+        as_owner(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 @pytest.fixture
@@ -187,8 +186,10 @@ def test_the_database_refuses_to_change_or_delete_what_is_young(sealed: list[Aud
     with nothing_happens(), transaction.atomic(), connection.cursor() as cursor:
         for part in before:
             cursor.execute(part)
-        with pytest.raises(DatabaseError), transaction.atomic():
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
             cursor.execute(forbidden)
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            as_owner(forbidden)
 
 
 # Retention

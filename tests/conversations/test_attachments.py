@@ -27,6 +27,7 @@ from apps.conversations import actions
 from apps.conversations.models import Attachment, Conversation
 from apps.core import effects, limits
 from apps.core.clock import now
+from apps.core.isolation import scopes
 from apps.core.models import Effect
 from apps.workspaces.models import Workspace
 from tests import callers, factories
@@ -440,7 +441,8 @@ def test_of_two_messages_that_race_for_a_file_one_gets_it(committed: None, visit
     def send(conversation: Conversation) -> None:
         try:
             start.wait()
-            factories.send(conversation, visitor.visitor, "Mine!", attachments=[id_])
+            with scopes.workspace(visitor.visitor.workspace_id):
+                factories.send(conversation, visitor.visitor, "Mine!", attachments=[id_])
             outcomes.append("sent")
         except actions.AttachmentGone:
             outcomes.append("gone")

@@ -11,6 +11,7 @@ from django.db import connection
 
 from apps.conversations.models import Conversation, Message
 from apps.core import limits
+from apps.core.isolation import scopes
 from apps.workspaces.models import Workspace
 from tests import callers, factories
 from tests.callers import Booted, Caller, SignedIn, refusal
@@ -158,9 +159,11 @@ def test_one_message_sent_by_many_at_once_is_stored_once_and_numbers_have_no_hol
 
     def send_all() -> None:
         try:
-            for client_id in client_ids:
-                sent = factories.send_once(conversation, visitor.visitor, f"text of {client_id}", client_id=client_id)
-                replays.append(sent.replayed)
+            with scopes.workspace(workspace.pk):
+                for client_id in client_ids:
+                    text = f"text of {client_id}"
+                    sent = factories.send_once(conversation, visitor.visitor, text, client_id=client_id)
+                    replays.append(sent.replayed)
         finally:
             connection.close()
 

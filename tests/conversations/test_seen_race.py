@@ -10,18 +10,23 @@ import pytest
 from django.db import connection, transaction
 
 from apps.conversations import actions
+from apps.core.isolation import scopes
 from tests import factories
+from tests.database import owner
 from tests.live import wait_until
 
 pytestmark = pytest.mark.usefixtures("committed")
 
 
 def waiting_for_locks() -> int:
-    with connection.cursor() as cursor:
+    # What another session waits for is shown to its own role and to the owner.
+    with owner() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
-        return int(cursor.fetchone()[0])
+        found = cursor.fetchone()
+    assert found is not None
+    return int(found[0])
 
 
 def read_while_writing(write: Callable[[], Any], read: Callable[[], Any]) -> None:
@@ -29,7 +34,8 @@ def read_while_writing(write: Callable[[], Any], read: Callable[[], Any]) -> Non
 
     def run() -> None:
         try:
-            read()
+            with scopes.every_workspace(scopes.MEASURING):
+                read()
         finally:
             connection.close()
 

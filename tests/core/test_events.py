@@ -15,7 +15,7 @@ from apps.workspaces.events import MessengerChanged
 from apps.workspaces.models import Workspace
 from tests import factories
 from tests.callers import Booted, SignedIn
-from tests.database import nothing_happens
+from tests.database import as_owner, nothing_happens
 
 
 def test_emitting_outside_a_transaction_is_an_error_and_announces_nothing(
@@ -86,12 +86,10 @@ def test_a_required_reaction_that_fails_fails_the_action(
     conversation = factories.start(visitor.visitor)
     agent.client.raise_request_exception = False
     path = f"/conversations/{conversation.pk}/status"
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_auditentry ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+    as_owner("ALTER TABLE audit_auditentry ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
     with nothing_happens():
         assert agent.put(path, {"status": "closed"}).status_code == 500
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_auditentry DROP CONSTRAINT full_disk")
+    as_owner("ALTER TABLE audit_auditentry DROP CONSTRAINT full_disk")
     assert agent.put(path, {"status": "closed"}).status_code == 200
     assert AuditEntry.objects.filter(action="conversation.status_changed").count() == 1
 

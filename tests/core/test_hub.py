@@ -12,6 +12,7 @@ from apps.conversations import inbox
 from apps.conversations.models import Conversation
 from apps.core import feeds, limits
 from apps.core import live as live_queries
+from apps.core.isolation import scopes
 from apps.workspaces import actions as workspace_actions
 from apps.workspaces.models import Member, Workspace
 from tests import callers, factories
@@ -231,8 +232,9 @@ def test_each_subscriber_gets_everything_while_others_come_and_changes_go_on(
         from django.db import connection
 
         try:
-            for number in range(count):
-                factories.send(conversation, agent.member, f"message {number}")
+            with scopes.workspace(workspace.pk):
+                for number in range(count):
+                    factories.send(conversation, agent.member, f"message {number}")
         finally:
             connection.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
+from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.conversations import actions
@@ -19,6 +21,7 @@ from apps.core import limits
 from apps.core.limits import Gone, Limit
 from apps.core.models import Bucket
 from apps.core.volatile import volatile
+from apps.core.webhooks import WebhookMessage, WebhookReceiver
 from apps.workspaces.models import Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn, refusal
@@ -69,6 +72,23 @@ def upload(caller: Any) -> Any:
 
 def event() -> dict[str, str]:
     return {"id": str(uuid.uuid4()), "name": "looked", "at": timezone.now().isoformat()}
+
+
+def receive(provider: str) -> Any:
+    """Send a provider's receiver something that nobody signed."""
+
+    class Receiver(WebhookReceiver):
+        receiver = provider
+
+        def secrets(self) -> list[str]:
+            return ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+
+        def received(self, message: WebhookMessage) -> None:
+            raise AssertionError
+
+    answer: Any = Receiver.as_view()(RequestFactory().post("/", {}, "application/json")).render()
+    answer.json = lambda: json.loads(answer.content)
+    return answer
 
 
 def calls(people: People, name: str) -> tuple[Call, Call]:
@@ -133,6 +153,8 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
             elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
             copy = {"format": "json"}
             return lambda: owner.post("/audit/exports", copy), lambda: elsewhere.post("/audit/exports", copy)
+        case "webhooks":
+            return lambda: receive("one provider"), lambda: receive("another")
     raise LookupError(name)
 
 

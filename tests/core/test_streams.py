@@ -15,7 +15,9 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from apps.core import rumours, streams
+from apps.core.isolation import scopes
 from apps.core.streams import Move
+from tests.database import as_owner
 from tests.live import wait_until
 
 pytestmark = pytest.mark.usefixtures("committed")
@@ -28,7 +30,7 @@ def open_transaction(work: Callable[[], Any]) -> Iterator[Callable[[], None]]:
 
     def run() -> None:
         try:
-            with transaction.atomic():
+            with scopes.every_workspace(scopes.MEASURING), transaction.atomic():
                 work()
                 done.set()
                 commit.wait(10)
@@ -153,9 +155,8 @@ def test_more_rows_than_one_look_takes_is_said_to_be_too_many(monkeypatch: pytes
 def test_what_a_crash_of_the_database_empties_begins_another_life() -> None:
     life = streams.look(None).life
     assert streams.look(None).life == life
-    with connection.cursor() as cursor:
-        # What crash recovery does to everything unlogged.
-        cursor.execute("ALTER SEQUENCE core_move_life RESTART; TRUNCATE core_move")
+    # What crash recovery does to everything unlogged.
+    as_owner("ALTER SEQUENCE core_move_life RESTART; TRUNCATE core_move")
     moved("after")
     begun = streams.look("0")
     assert begun.life != life

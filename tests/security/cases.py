@@ -85,6 +85,9 @@ CASES = {
     "T08": Case("another workspace's visitor by readable id", "404; not found by search"),
     "T09": Case("searching for another tenant's words on every surface", "not one hit"),
     "T10": Case("counters", "only one's own", (f"{INBOX}counters_of_one_workspace_know_nothing_of_another",)),
+    "T12": Case("any statement within no workspace, or within another", "no row seen, written, changed or deleted"),
+    "T13": Case("a row that points at another workspace's", "refused by its key, whoever writes it"),
+    "T14": Case("a task that is told no workspace", "it sees nothing; what it writes is refused, and it is dead"),
     # Visitors' tokens
     "V01": Case(
         "every visitor endpoint without a token",
@@ -363,6 +366,25 @@ CASES = {
     ),
     "Q09": Case("another charset, a packed body", "415"),
     "Q10": Case("too many fields, files, bytes, levels", "400 or 413"),
+    # Requests that we make
+    "N01": Case(
+        "an address of a private network, written in every way or behind a name", "refused; nobody is connected to"
+    ),
+    "N02": Case("other schemes and ports", "refused; nobody is connected to"),
+    "N03": Case("an answer that leads elsewhere", "returned as it is; nothing is followed"),
+    "N04": Case("an answer that drips, never ends, or never comes", "cut within the limits"),
+    "N06": Case("addresses that two programs read differently", "refused; nobody is connected to"),
+    "N08": Case("what a request says of itself", "no request of ours"),
+    "N09": Case("an HTTP client anywhere but in the one way out", "the suite fails"),
+    # Webhooks that come in
+    "H01": Case("no signature, nonsense, or another secret's", "401, nothing stored"),
+    "H02": Case("a time five minutes off, or none", "401"),
+    "H03": Case("the body changed by one space, or written anew", "401"),
+    "H04": Case("the same message again, also at the same time", "200, one effect"),
+    "H05": Case("no secret", "nobody is believed"),
+    "H06": Case("a body too large, of another type, too many", "413, 415, 429, unread"),
+    "H07": Case("a message about nothing we know", "200, the same answer"),
+    "H08": Case("two secrets while one replaces the other, then one", "200; then 401"),
     # Limits
     "L01": Case(
         "each limit and one more",
