@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from apps.core.reference.pages import page, table
 
@@ -67,6 +69,30 @@ Everything an operator decides is an environment variable. What a workspace deci
 ## The processes
 
 {table(HEADS, _processes())}"""
+
+
+@page("security-cases.md")
+def security_cases_page() -> str:
+    # The tests aren't part of the product; whoever writes these pages has them.
+    cases: Any = import_module("tests.security.cases")
+    proven = cases.tests_of()
+    tested = [
+        (id_, cases.CASES[id_].asked, cases.CASES[id_].expected, "<br>".join(f"`{test}`" for test in proven[id_]))
+        for id_ in cases.catalogue()
+        if id_ in cases.CASES
+    ]
+    left = [(id_, cases.reason(id_)) for id_ in cases.catalogue() if id_ not in cases.CASES]
+    return f"""# Security cases
+
+The negative cases of the security design: {len(tested)} are tested, {len(left)} concern nothing that exists.
+
+## Tested
+
+{table(("case", "what is tried", "what must happen", "tests"), tested)}
+
+## Not applicable
+
+{table(("case", "why"), left)}"""
 
 
 def _application() -> Iterator[tuple[object, ...]]:

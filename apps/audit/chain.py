@@ -16,16 +16,11 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from apps.audit.events import LogPruned
+from apps.audit.events import SEALING, LogPruned
 from apps.audit.models import AuditEntry, Seal, UnsealedEntry
 from apps.core import clock
 from apps.core.isolation import scopes
-from apps.core.isolation.scopes import Exemption
 
-SEALING = Exemption(
-    "sealing the audit log", "one process seals what waits, whosever it is, each entry in its workspace's chain"
-)
-VERIFYING = Exemption("audit verify", "the command asks which workspaces there are, then checks within each")
 BATCH = 1000
 ONE_SEALER = 7_261_544_809
 """The key of the lock that lets one process seal at a time."""

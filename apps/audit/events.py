@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from apps.core.isolation.scopes import Exemption
 from apps.workspaces.events import WorkspaceEvent
+
+SEALING = Exemption(
+    "sealing the audit log", "one process seals what waits, whosever it is, each entry in its workspace's chain"
+)
+VERIFYING = Exemption("audit verify", "the command asks which workspaces there are, then checks within each")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import uuid
 from collections.abc import Callable
+from urllib.parse import unquote
 
 import msgspec
 from django.core.exceptions import PermissionDenied
@@ -16,6 +18,8 @@ from apps.core.access import allow
 from apps.core.isolation import scopes
 
 logger = logging.getLogger(__name__)
+
+NO_TEXT = re.compile(r"%00|\x00")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -30,7 +34,7 @@ class RequestMiddleware:
         request.request_id = uuid.uuid4().hex[:16]  # type: ignore[attr-defined]
         # Whoever calls enters their workspace by the look-up that finds them, and leaves it with the answer.
         with scopes.closed():
-            response = self.get_response(request)
+            response = _refusal(request) or self.get_response(request)
         response.headers["X-Request-Id"] = request.request_id  # type: ignore[attr-defined]
         return response
 
@@ -46,6 +50,14 @@ class RequestMiddleware:
             logger.error("unforeseen %s in %s", type(exception).__name__, request.resolver_match, exc_info=exception)
             return _error(request, 500, "internal", "Something went wrong on our side.", {})
         return None
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """Refuse an address with NUL in it, or bytes that aren't text: no database takes them, and no client of ours sends them."""
+    asked = request.META.get("QUERY_STRING", "")
+    if "\x00" in request.path or NO_TEXT.search(asked) or "\ufffd" in unquote(asked, errors="replace"):
+        return _error(request, 400, "invalid", "This address isn't text.", {})
+    return None
 
 
 @allow(public=True)

@@ -106,7 +106,7 @@ CHANGES: dict[str, tuple[str, str]] = {
     "what it was done to": ("subject_id = gen_random_uuid()", "it was changed"),
     "the details": ("""details = '{"number": 7}'""", "it was changed"),
     "the time": ("created_at = created_at + interval '1 microsecond'", "it was changed"),
-    "whose it is": ("workspace_id = gen_random_uuid()", "it was changed"),
+    "whose it is": ("workspace_id = gen_random_uuid()", "its entry was deleted"),
     "the actor's name": ("actor_label = 'Eve'", "a name in it was changed"),
     "the subject's name": ("subject_label = 'Eve'", "a name in it was changed"),
 }

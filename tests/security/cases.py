@@ -6,8 +6,10 @@ A test says with ``@case("T03")`` which case it is of. Where another folder's te
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -461,3 +463,80 @@ CASES = {
     ),
     "K05": Case("addresses that others have", "absent, or not public"),
 }
+
+CATALOGUE = {
+    "T": 16, "V": 13, "ID": 11, "A": 11, "O": 8, "R": 13, "S": 9, "W": 13, "X": 15, "U": 11, "J": 6, "N": 9, "M": 11, "H": 8, "E": 8,
+    "Q": 13, "L": 6, "G": 12, "D": 12, "K": 8,
+}  # fmt: skip
+"""How many cases of each kind the design names, numbered from 1."""
+
+ABSENT = {
+    "ID": "Who a visitor is isn't proven by anybody yet: every address and id is a claim.",
+    "A": "There is no such way to sign in or to change how one does.",
+    "O": "No codes are sent.",
+    "R": "Members are made by operators; nothing invites, promotes or removes one over the network.",
+    "J": "Nothing is imported.",
+    "M": "No mail comes in or goes out.",
+    "E": "There are no API keys, and no webhooks go out.",
+    "G": "No AI answers.",
+    "T11": "Visitors aren't merged.",
+    "T15": "No answer is conditional or cached: authenticated ones are `no-store`.",
+    "T16": "Every table of tenants says whose a row is, and the database refuses one that doesn't.",
+    "S09": "Nothing is told to the public but what the boot answers, which the API's description lists and a test compares.",
+    "W13": "Half-open handshakes are the proxy's and the kernel's to limit; a socket that doesn't say who it is ends after five seconds (W02).",
+    "X03": "There are no articles.",
+    "X06": "Nothing is shown on customers' pages but the messenger.",
+    "X08": "There is no help centre.",
+    "X09": "No mail comes in.",
+    "X10": "No mail goes out.",
+    "X11": "Nothing is embedded in a script: pages have none inline.",
+    "X13": "Nothing is pushed.",
+    "X14": "There are no tours.",
+    "X15": "What people wrote is rendered anew each time it is shown.",
+    "U11": "No scanner can be configured.",
+    "N05": "There are no endpoints to test.",
+    "N07": "There is no AI whose address could be set.",
+    "Q06": "Nobody gives us a regular expression.",
+    "Q07": "There are no rules of users.",
+    "Q11": "The one time that can be set is a snooze's, checked with its field.",
+    "Q12": "The one export is streamed in pieces, each a query of its own.",
+    "Q13": "Races are tested where they can happen: messages, counters, files, tickets.",
+    "L03": "Measured by `make chaos` and `make bench`, not by a test with a stopwatch.",
+    "L04": "Nothing but the sign-in tells of accounts, whose answers are compared (A02).",
+    "L05": "Keys are UUIDv7, and what opens something is a token or a signature.",
+    "L06": "Nothing is sent to many.",
+    "D07": "A visitor's data can't be exported yet.",
+    "D08": "A visitor can't be erased yet.",
+    "D09": "There is no data map yet.",
+    "D10": "Nothing is kept for a time but the audit log, whose retention is tested with it.",
+    "K03": "No secret of others is kept; our tokens are hashed (V13).",
+    "K04": "Former keys are a setting (`SECRET_KEY_FALLBACKS`), which is Django's own.",
+    "K06": "Celery takes JSON alone, by its settings.",
+    "K07": "Done where images are built.",
+    "K08": "The embedded services listen on no port; others are their operators'.",
+}
+"""Why a case of the design has no test here: by its id, or by its kind where none of that kind concerns what exists."""
+
+
+def catalogue() -> list[str]:
+    """Return the ids of every case of the design."""
+    return [f"{kind}{number:02}" for kind, count in CATALOGUE.items() for number in range(1, count + 1)]
+
+
+def reason(id_: str) -> str:
+    """Return why a case has no test; empty where nobody has said."""
+    return ABSENT.get(id_) or ABSENT.get(id_.rstrip("0123456789"), "")
+
+
+def tests_of() -> dict[str, list[str]]:
+    """Return which tests prove each case: those marked with it in this folder, and those that it names in others."""
+    found: dict[str, list[str]] = {id_: [] for id_ in CASES}
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(function, ast.FunctionDef):
+                continue
+            for mark in function.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "case":
+                    for argument in mark.args:
+                        found[ast.literal_eval(argument)].append(f"tests/security/{path.name}::{function.name}")
+    return {id_: [*tests, *CASES[id_].proven_by] for id_, tests in found.items()}

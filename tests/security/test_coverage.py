@@ -9,23 +9,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.security.cases import CASES
+from tests.security.cases import CASES, catalogue, reason, tests_of
 
 ROOT: Path = settings.ROOT
-
-
-def marked() -> dict[str, list[str]]:
-    """Return which tests of this folder are marked with which case."""
-    found: dict[str, list[str]] = {id_: [] for id_ in CASES}
-    for path in Path(__file__).parent.glob("test_*.py"):
-        for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if not isinstance(function, ast.FunctionDef):
-                continue
-            for mark in function.decorator_list:
-                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "case":
-                    for argument in mark.args:
-                        found[ast.literal_eval(argument)].append(f"{path.name}::{function.name}")
-    return found
 
 
 @cache
@@ -38,7 +24,16 @@ def names_in(path: str) -> set[str]:
 
 @pytest.mark.parametrize("id_", CASES)
 def test_a_case_has_a_test(id_: str) -> None:
-    assert marked()[id_] or CASES[id_].proven_by, f"{id_} {CASES[id_].asked}"
+    assert tests_of()[id_], f"{id_} {CASES[id_].asked}"
+
+
+@pytest.mark.parametrize("id_", catalogue())
+def test_a_case_of_the_design_is_tested_or_says_why_it_is_not(id_: str) -> None:
+    assert id_ in CASES or reason(id_)
+
+
+def test_every_case_is_one_of_the_design() -> None:
+    assert set(CASES) <= set(catalogue())
 
 
 @pytest.mark.parametrize("name", sorted({name for case in CASES.values() for name in case.proven_by}))

@@ -30,7 +30,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def isolated(self) -> bool:
         """Whether row-level security holds for this connection. It doesn't for the owner's, which migrates."""
-        return self.settings_dict["OPTIONS"].get("assume_role") == APP_ROLE
+        role: str | None = self.settings_dict["OPTIONS"].get("assume_role")
+        return role == APP_ROLE
 
     @property
     def told(self) -> str | None:
@@ -69,13 +70,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _rollback(self) -> None:
         self.told = None
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
         self.told = None
 
     def _close(self) -> None:
         if self.connection is not None and self.connection.info.transaction_status != TransactionStatus.IDLE:
             self.told = None
-        super()._close()
+        super()._close()  # type: ignore[misc]

@@ -21,7 +21,7 @@ WORKSPACE = "workspace_id"
 CURRENT = "(NULLIF(current_setting('opencom.workspace'::text, true), ''::text))::uuid"
 MIGRATES = "(current_setting('opencom.migrating'::text, true) = 'on'::text)"
 NAME_CHARACTERS = 63
-ACTIONS = {models.CASCADE: "CASCADE", models.SET_NULL: "SET NULL ({column})"}
+ACTIONS: dict[Any, str] = {models.CASCADE: "CASCADE", models.SET_NULL: "SET NULL ({column})"}
 
 
 class TargetNotUnique(Exception):
@@ -123,8 +123,12 @@ def _relations() -> Iterator[Relation]:
                     column=str(column.column),
                     target=target._meta.db_table,
                     key=str(target._meta.pk.column),
-                    on_delete=ACTIONS.get(column.remote_field.on_delete, "").format(column=column.column),
+                    on_delete=ACTIONS.get(_on_delete(column), "").format(column=column.column),
                 )
+
+
+def _on_delete(column: models.Field[Any, Any]) -> Any:
+    return getattr(column.remote_field, "on_delete", None)
 
 
 def _is_tenants(model: type[models.Model]) -> bool:

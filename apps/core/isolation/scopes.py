@@ -81,7 +81,7 @@ def enter(statement: str, parameters: Sequence[Any]) -> tuple[Any, ...] | None:
         return _row(wrapper, statement, parameters)
     wrapper.ensure_connection()
     # What was told before is replaced by the statement, before it shows anything.
-    wrapper.scope = CLOSED if wrapper.told in (None, EVERYWHERE) else cast("str", wrapper.told)
+    wrapper.scope = CLOSED if wrapper.told in (None, EVERYWHERE) else wrapper.told
     try:
         row = _row(wrapper, statement, parameters)
     except BaseException:

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.audit import chain
 from apps.audit.chain import HeadPruned, Link, Verdict
+from apps.audit.events import VERIFYING
 from apps.core.isolation import scopes
 from apps.core.reference.pages import table
 from apps.workspaces.models import Workspace
@@ -50,7 +51,7 @@ class Command(BaseCommand):
 
 
 def _all_workspaces() -> list[UUID]:
-    with scopes.every_workspace(chain.VERIFYING):
+    with scopes.every_workspace(VERIFYING):
         return list(Workspace.objects.order_by("pk").values_list("pk", flat=True))
 
 
