@@ -37,6 +37,8 @@ EVENT_BATCH = 100
 BODY_BYTES = 1024 * 1024
 JSON_DEPTH = 20
 JSON_NODES = 2000
+JSON_NUMBER = 2**53
+"""Beyond it two programs read one number differently."""
 PAGE_SIZE = 50
 PAGE_SIZE_MAX = 100
 BULK_MAX = 100

@@ -12,6 +12,7 @@ from apps.core import live as queries
 from apps.core import whispers
 from apps.core.access import ANY, Access
 from tests.callers import Booted
+from tests.core.test_poll import poll
 from tests.live import LiveSocket, LiveThread, credential_of
 from tests.security.cases import case
 from tests.security.scene import Person, Scene
@@ -105,3 +106,22 @@ def heard_from(person: Person, what: str) -> list[str]:
     caller: Any = person.caller
     actor = caller.visitor if isinstance(caller, Booted) else caller.member
     return [who for said in whispers.memory._heard.values() for who in said if who == f"{what}:{actor.pk}"]
+
+
+POLLED = {"snapshot": 200, "forbidden": 403, "not_found": 404}
+
+
+@case("T01", "W04")
+def test_everyone_is_polled_what_the_access_table_promises(live: LiveThread, everybody: Scene) -> None:
+    scene = everybody
+    for person in scene.people:
+        bearer = person.caller if isinstance(person.caller, Booted) else None
+        for name, query in queries.registry.items():
+            params = arguments(query.Params, scene, person)
+            answer = poll(live, bearer, name, params=params, wait="2")
+            if person.kind == "ended":
+                assert (answer.status, answer.frame["error"]["code"]) == (401, "session_expired"), person.name
+            elif bearer is None:
+                assert (answer.status, answer.frame["error"]["code"]) == (401, "not_authenticated"), person.name
+            else:
+                assert answer.status == POLLED[expected(name, person, scene)], (person.name, name)
