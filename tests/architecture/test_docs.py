@@ -21,7 +21,18 @@ from apps.core.reference import pages
 ROOT: Path = settings.ROOT
 REFERENCE = ROOT / "docs" / "reference"
 LIVE = (REFERENCE / "live.md").read_text(encoding="utf-8")
-PAGES = ("access.md", "effects.md", "events.md", "kinds.md", "limits.md", "live-queries.md", "roles.md", "settings.md")
+PAGES = (
+    "access.md",
+    "effects.md",
+    "events.md",
+    "isolation.md",
+    "kinds.md",
+    "limits.md",
+    "live-queries.md",
+    "roles.md",
+    "security-cases.md",
+    "settings.md",
+)
 
 
 def page(name: str) -> str:
