@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from apps.conversations import actions
 from apps.conversations.events import AttachmentStaged, StatusChanged
+from apps.conversations.models import Conversation
 from apps.core import effects
 from apps.core.events import on
+from apps.workspaces.events import MemberRemoved
 
 
 @on(StatusChanged)
@@ -32,3 +35,11 @@ def discard_later(event: AttachmentStaged) -> None:
         workspace_id=attachment.workspace_id,
         available_at=attachment.staged_until,
     )
+
+
+@on(MemberRemoved)
+def unassign(event: MemberRemoved) -> None:
+    """Give back what the member would have answered, so that others see it among what is nobody's."""
+    waiting = Conversation.objects.filter(assignee=event.member).exclude(status=Conversation.Status.CLOSED)
+    for conversation in waiting.order_by("pk"):
+        actions.assign(conversation, None, by=event.actor)

@@ -14,6 +14,7 @@ from apps.conversations.models import Conversation, Draft
 from apps.core import effects
 from apps.core.clock import now
 from apps.core.models import Effect
+from apps.workspaces.actions import remove_member
 from apps.workspaces.models import Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn, refusal
@@ -203,8 +204,6 @@ def test_only_a_member_who_may_answer_can_be_given_a_conversation(
     viewer = factories.make_member(workspace, "viewer")
     removed = factories.make_member(workspace)
     stranger = factories.make_member(factories.make_workspace("Other"))
-    from apps.workspaces.actions import remove_member
-
     gone = removed.pk
     remove_member(removed, by=factories.owner_of(workspace))
     path = f"/conversations/{conversation.pk}/assignee"
@@ -216,6 +215,25 @@ def test_only_a_member_who_may_answer_can_be_given_a_conversation(
     for body in ({}, {"member": "me"}, {"member": 7}, {"member": str(agent.member.pk), "team": "x"}):
         with nothing_happens():
             assert refusal(agent.put(path, body)) == (400, "invalid")
+
+
+def test_what_a_member_would_have_answered_is_nobodys_once_their_seat_is_gone(
+    agent: SignedIn, workspace: Workspace, conversation: Conversation, visitor: Booted
+) -> None:
+    leaving = callers.signed_in(workspace)
+    done = factories.start(visitor.visitor, "And this?")
+    assign(agent, conversation, leaving.member)
+    assign(agent, done, leaving.member)
+    set_status(agent, done, "closed")
+    before = agent.get(f"/conversations/{conversation.pk}").json()
+    remove_member(leaving.member, by=agent.member)
+    row = agent.get(f"/conversations/{conversation.pk}").json()
+    assert (row["assignee"], row["version"] > before["version"]) == (None, True)
+    log = agent.get(f"/conversations/{conversation.pk}/messages").json()["items"]
+    assert log[-1]["data"]["event"] == "unassigned"
+    nobodys = agent.get("/conversations", assignee="none").json()["items"]
+    assert str(conversation.pk) in [item["id"] for item in nobodys]
+    assert len(agent.get(f"/conversations/{done.pk}/messages").json()["items"]) == 3
 
 
 # In bulk
