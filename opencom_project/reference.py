@@ -34,6 +34,7 @@ DECIDES = {
     "TRUSTED_PROXIES": "Who may say in X-Forwarded-For and X-Forwarded-Proto where a request comes from.",
     "DATABASE_URL": "The Postgres, 16 or later, with pgvector, and the login of the application.",
     "OWNER_DATABASE_URL": "The same database as its owner, for `migrate` alone. Unset, the application's login is the owner.",
+    "DATABASE_SESSION_POOLER": "Says that a pooler before Postgres keeps each connection to one session; without it none is accepted.",
     "DATABASE_POOL": "Connections a process holds at most.",
     "OUTBOUND_HTTP": "Whether addresses that people give us (webhooks, integrations) may be http://; else only https://.",
     "OUTBOUND_PORTS": "The ports that such addresses may have.",

@@ -87,6 +87,7 @@ DATABASES = {"default": env.database("DATABASE_URL")}
 OWNER_DATABASE = env.database("OWNER_DATABASE_URL", "DATABASE_URL")
 DATABASE_LOGIN = {name: DATABASES["default"][name] for name in ("USER", "PASSWORD")}
 DATABASES["default"]["ENGINE"] = "apps.core.database"
+DATABASES["default"]["SESSION_POOLER"] = env.flag("DATABASE_SESSION_POOLER")
 DATABASES["default"]["OPTIONS"] |= {
     # Row-level security holds for this role, whoever signs in.
     "assume_role": APP_ROLE,

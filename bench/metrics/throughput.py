@@ -73,7 +73,7 @@ def isolation(stage: Stage) -> Iterator[Row]:
             return Sample(result["accepted"] / result["seconds"], used / max(1, result["accepted"]))
 
         try:
-            comparison = by_turns(stage.plan.rounds, lambda: flood(True), lambda: flood(False))
+            comparison = by_turns(2 * stage.plan.rounds, lambda: flood(True), lambda: flood(False))
         finally:
             database.secure(stage.environment["OWNER_DATABASE_URL"], secured=True)
     note = "floor: the same product with row-level security switched off"

@@ -157,10 +157,12 @@ class Up:
         return done.stdout
 
     def _program(self, name: str) -> Program:
-        command = processes.PROCESSES[name](self.environment)
+        # What runs all day has no way to the database's owner.
+        environment = {key: value for key, value in self.environment.items() if key != "OWNER_DATABASE_URL"}
+        command = processes.PROCESSES[name](environment)
         ports = {"web": processes.web_port(os.environ), "live": processes.live_port(os.environ)}
         ready = (lambda: answers(processes.host(os.environ), ports[name])) if name in ports else None
-        return Program(name, command, self.environment, directory=PROJECT_ROOT, ready=ready)
+        return Program(name, command, environment, directory=PROJECT_ROOT, ready=ready)
 
     def _first_message(self, supervisor: Supervisor) -> int:
         command = [sys.executable, "-m", "opencom_project.first_message", self.environment["PUBLIC_URL"]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.backends.postgresql import base
-from psycopg import sql
+from psycopg import OperationalError
 from psycopg.pq import TransactionStatus
 
 from apps.core.database.roles import APP_ROLE, SYSTEM_ROLE
@@ -46,9 +46,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_role(self, connection: Any) -> bool:
         # Django composes this statement by a cursor of its own connection, which there is none of while a pool makes one.
-        if role := self.settings_dict["OPTIONS"].get("assume_role"):
-            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
-        return bool(role)
+        role = self.settings_dict["OPTIONS"].get("assume_role")
+        if not role:
+            return False
+        became = connection.execute("SELECT set_config('role', %s, false), pg_backend_pid()", [role])
+        _, server = became.fetchone()
+        if server != connection.info.backend_pid and not self.settings_dict.get("SESSION_POOLER"):
+            raise OperationalError(
+                "A pooler stands before Postgres. One that gives a connection to others between transactions would show one workspace's rows "
+                "to another: let it pool sessions, and say so by DATABASE_SESSION_POOLER=1."
+            )
+        return True
 
     def create_cursor(self, name: str | None = None) -> Any:
         if self.told != self.scope and self.isolated and not self._is_broken():
