@@ -61,7 +61,7 @@ def _check_shape(data: object) -> None:
             elif isinstance(node, list):
                 following.extend(node)
             elif isinstance(node, int) and abs(node) > limits.JSON_NUMBER:
-                raise exceptions.ParseError("A number is larger than every reader of JSON can tell exactly.")
+                raise exceptions.ParseError("A number is larger than every reader of JSON can tell exactly.", "invalid")
         if nodes > limits.JSON_NODES:
             break
         if not following:

@@ -21,9 +21,6 @@ from apps.core.network import client_address
 from apps.core.slots import ask
 from apps.core.wires import EXTENSION, PlainWire, Send
 
-NUL = "\\u0000"
-"""As JSON writes it. No database takes it, and no client of ours sends it."""
-
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -104,7 +101,7 @@ async def _converse(centre: Hub, socket: Socket, receive: Receive) -> None:
         if message["type"] == "websocket.disconnect":
             return
         text = message.get("text")
-        if text is None or len(text) > limits.FRAME_BYTES or socket.closed or NUL in text:
+        if text is None or len(text) > limits.FRAME_BYTES or socket.closed:
             raise Refused(4400)
         _count(socket)
         try:

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from apps.core import effects, events, frames, hub, limits, live, socket, whispers
+from apps.core.isolation import scopes
 from apps.core.reference import pages
 
 ROOT: Path = settings.ROOT
@@ -63,6 +64,7 @@ def test_a_page_that_has_fallen_behind_is_named(monkeypatch: pytest.MonkeyPatch,
     [
         ("events.md", list(events.registry)),
         ("effects.md", list(effects.registry)),
+        ("isolation.md", list(scopes.exemptions)),
         ("live-queries.md", [*live.registry, *whispers.registry]),
         ("limits.md", [*limits.RATES, "MESSAGE_CHARACTERS", "FRAME_BYTES"]),
         ("settings.md", ["SECRET_KEY", "DATABASE_URL", "TRUSTED_PROXIES", "LIVE_PORT", "WORKER_QUEUES"]),

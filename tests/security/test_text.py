@@ -77,8 +77,8 @@ def test_a_form_with_nul_is_refused_beside_its_field(workspace: Any) -> None:
 
 
 @case("W09")
-@pytest.mark.parametrize("text", TEXTS)
-def test_a_frame_with_text_that_is_none_closes_the_socket(live: LiveThread, visitor: Booted, text: str) -> None:
+@pytest.mark.parametrize("text", TEXTS[1:])
+def test_a_frame_that_is_no_unicode_closes_the_socket(live: LiveThread, visitor: Booted, text: str) -> None:
     with live.socket_of(visitor) as socket:
         socket.connection.send(
             f'{{"type": "sub", "id": "{text}", "query": "messages.list", "params": {{"conversation": "{uuid4()}"}}}}'
@@ -87,3 +87,17 @@ def test_a_frame_with_text_that_is_none_closes_the_socket(live: LiveThread, visi
     with live.socket_of(visitor) as socket:
         socket.connection.send(json.dumps({"type": "ping"}))
         assert socket.wait_for("pong")
+
+
+@case("W09")
+def test_a_frame_with_nul_names_nothing_that_there_is(live: LiveThread, visitor: Booted) -> None:
+    with live.socket_of(visitor) as socket, nothing_happens():
+        assert socket.subscribe("a\x00", "messages.list\x00")["code"] == "unknown_query"
+        assert socket.subscribe("b", "messages.list", conversation=f"{uuid4()}\x00")["code"] == "invalid"
+        assert [frame["code"] for frame in _told(socket)] == ["invalid"]
+
+
+def _told(socket: Any) -> list[dict[str, Any]]:
+    socket.tell("typing\x00", conversation=uuid4())
+    told: list[dict[str, Any]] = socket.settle()
+    return told
