@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import smtplib
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from urllib.request import urlopen
 import psycopg
 import redis
 from django.conf import settings
+from django.core.mail import mailers
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from kombu.exceptions import OperationalError
@@ -25,6 +27,7 @@ from websockets.typing import Origin
 
 from apps.core import effects, rumours
 from apps.core.isolation import catalogue, scopes
+from apps.core.mail.folder import FolderMailer
 from apps.core.models import Effect
 
 from .celery import app as celery_app
@@ -323,6 +326,22 @@ def files() -> tuple[Severity, str, str]:
     except OSError as error:
         return failure(f"{folder} can't be written: {error.strerror}", "give it to the account that runs Opencom")
     return ok(str(folder))
+
+
+@check("mail")
+def mail() -> tuple[Severity, str, str]:
+    """Codes and invitations reach people."""
+    mailer = mailers.default
+    if isinstance(mailer, FolderMailer):
+        public = urlsplit(settings.PUBLIC_URL).scheme == "https"
+        kept = f"mail stays in {mailer.folder}"
+        return warning(f"{kept}: nobody gets it", "set MAIL_URL and MAIL_FROM") if public else ok(kept)
+    try:
+        mailer.open()
+        mailer.close()
+    except (OSError, smtplib.SMTPException) as error:
+        return failure(f"the mail server can't be used: {type(error).__name__}", "correct MAIL_URL")
+    return ok(f"by {type(mailer).__module__.rpartition('.')[2]}, from {settings.MAIL_FROM}")
 
 
 @check("disk")

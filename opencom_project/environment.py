@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -60,6 +62,35 @@ def refuse(wrong: bool, why: str) -> None:
     """Don't start with settings that nobody can mean."""
     if wrong:
         raise ImproperlyConfigured(why)
+
+
+def mailer(name: str, folder: Path) -> dict[str, Any]:
+    """Return Django's settings for ``smtp://user:password@host:port`` (``smtp+tls://`` for STARTTLS, ``smtps://`` for TLS), or ``resend://key``.
+
+    Without any, mail is kept in ``folder``.
+    """
+    address = text(name)
+    if not address:
+        return {"BACKEND": "apps.core.mail.folder.FolderMailer", "OPTIONS": {"folder": str(folder)}}
+    url = urlsplit(address)
+    if url.scheme == "resend" and url.netloc:
+        return {"BACKEND": "apps.core.mail.resend.ResendMailer", "OPTIONS": {"api_key": url.netloc}}
+    if url.scheme not in SMTP_PORTS or not url.hostname:
+        raise ImproperlyConfigured(
+            f"{name} must be like smtp+tls://user:password@mail.example.com:587, smtps://…, smtp://… or resend://key."
+        )
+    return {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": url.hostname,
+            "port": url.port or SMTP_PORTS[url.scheme],
+            "username": unquote(url.username or ""),
+            "password": unquote(url.password or ""),
+            "use_tls": url.scheme == "smtp+tls",
+            "use_ssl": url.scheme == "smtps",
+            "timeout": 10,
+        },
+    }
 
 
 def database(name: str, otherwise: str = "") -> dict[str, Any]:

@@ -19,6 +19,7 @@ KINDS = {
     "number": "number",
     "listing": "texts, by commas",
 }
+KINDS |= {"mailer": "smtp+tls://…, smtps://…, smtp://… or resend://key"}
 KINDS |= {"networks": "addresses or networks, by commas", "database": "postgresql://…, required"}
 
 DECIDES = {
@@ -41,6 +42,10 @@ DECIDES = {
     "OUTBOUND_NETWORKS": "Networks that such addresses may lead to although they aren't public.",
     "REDIS_URL": "Redis or Valkey for rumours, rates and Celery. Empty: everything works, slower.",
     "LIMITS_ENFORCED": "Whether rates count.",
+    "MAIL_URL": "What carries mail. Empty: it stays in a folder under STATE_DIR.",
+    "MAIL_FROM": "Who mail is from.",
+    "MAIL_VIEWER": "Whether /mail/ shows the folder's mail to whoever sits at the machine. Never where others can reach it.",
+    "SIGN_UP_OPEN": "Whether anybody may make an account with a workspace of their own.",
     "SSL_REDIRECT": "Whether pages asked for by http:// are redirected; the API never is.",
     "STATIC_ROOT": "Where collectstatic puts files.",
     "WIDGET_DIST": "Where the messenger's build lies.",

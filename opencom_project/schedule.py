@@ -15,6 +15,7 @@ from django.db import connection
 from apps.conversations.inbox import fold_counts
 from apps.core import effects, limits, streams, webhooks
 from apps.visitors.actions import forget_ended_sessions
+from apps.workspaces import codes, passwords
 from apps.workspaces.actions import forget_ended_tickets
 
 
@@ -33,6 +34,8 @@ JOBS = {
     "forget old moves": Job(streams.forget_old, 30, "normal"),
     "forget ended sessions": Job(forget_ended_sessions, 3600, "bulk"),
     "forget ended tickets": Job(forget_ended_tickets, 3600, "bulk"),
+    "forget ended codes": Job(codes.forget_ended, 3600, "bulk"),
+    "forget ended links to passwords": Job(passwords.forget_ended, 3600, "bulk"),
     "forget paid effects": Job(effects.forget_done, 3600, "bulk"),
     "forget received webhooks": Job(webhooks.forget_receipts, 3600, "bulk"),
     "forget full buckets": Job(limits.forget_full, 3600, "bulk"),

@@ -124,8 +124,16 @@ OUTBOUND_HTTP = env.flag("OUTBOUND_HTTP")
 OUTBOUND_PORTS = [int(port) for port in env.listing("OUTBOUND_PORTS", "80,443")]
 OUTBOUND_NETWORKS = env.networks("OUTBOUND_NETWORKS")
 
+# Mail: effects hand it to this mailer
+
+MAIL_FOLDER = STATE_DIR / "mail"
+MAILERS = {"default": env.mailer("MAIL_URL", MAIL_FOLDER)}
+MAIL_FROM = DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "Opencom <opencom@localhost>")
+MAIL_VIEWER = env.flag("MAIL_VIEWER", default=DEBUG)
+
 # People
 
+SIGN_UP_OPEN = env.flag("SIGN_UP_OPEN")
 AUTH_USER_MODEL = "workspaces.User"
 LOGIN_URL = "/sign-in/"
 PASSWORD_HASHERS = [
@@ -133,7 +141,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 8}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
@@ -243,3 +251,4 @@ if HTTPS:
     env.refuse("*" in ALLOWED_HOSTS, "Name the hosts in ALLOWED_HOSTS: with * anybody's host name is taken for ours.")
     env.refuse(len(SECRET_KEY) < 32, "SECRET_KEY can be guessed: use at least 32 random characters.")
     env.refuse(not LIMITS_ENFORCED, "Without LIMITS_ENFORCED passwords can be guessed at any speed.")
+    env.refuse(MAIL_VIEWER, "MAIL_VIEWER shows everybody's codes and links: unset it.")

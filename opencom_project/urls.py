@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 
 from apps.conversations import urls as conversations
+from apps.core import urls as mail
 from apps.core.middleware import not_found
 from apps.visitors import urls as visitors
 from apps.workspaces import urls as workspaces
@@ -32,6 +33,7 @@ urlpatterns = [
     re_path(r"^api/", not_found),
     path("healthz", probes.web),
     path("widget/<path:name>", widget_files.serve),
+    *mail.pages,
     path("admin/", admin.site.urls),
     *getattr(workspaces, "pages", []),
     *getattr(visitors, "pages", []),

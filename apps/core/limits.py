@@ -62,6 +62,16 @@ IDLE_SECONDS = 60
 TICKET_SECONDS = 30
 PRESENCE_SECONDS = 120
 TYPING_SECONDS = 6
+PASSWORD_CHARACTERS = 1000
+CODE_SECONDS = 10 * 60
+CODE_TRIES = 5
+RESET_SECONDS = 3600
+INVITATION_SECONDS = 7 * 24 * 3600
+PROOF_SECONDS = 30 * 60
+"""How long an address counts as proven after its code, until the account is made."""
+SIGN_UP_DOMAINS = 20
+NEW_WORKSPACE_SECONDS = 7 * 24 * 3600
+"""A workspace is new for a week: it may invite fewer people."""
 SESSION_LIFETIME_DEFAULT = 24 * 3600
 SESSION_LIFETIME_MIN = 3600
 SESSION_LIFETIME_MAX = 7 * 24 * 3600
@@ -96,6 +106,23 @@ class Limited(Exception):
 
 LOGIN_FAILURES = Limit("login_failures", 5, 15 * 60, 5, Gone.CLOSED)
 LOGINS_BY_ADDRESS = Limit("logins_by_address", 30, 300, 10, Gone.CLOSED)
+CODE_REQUESTS = Limit("code_requests", 3, 15 * 60, 3, Gone.CLOSED)
+CODE_REQUESTS_HOURLY = Limit("code_requests_hourly", 5, 3600, 5, Gone.CLOSED)
+CODE_REQUESTS_DAILY = Limit("code_requests_daily", 10, 24 * 3600, 10, Gone.CLOSED)
+"""By the address a code is mailed to. Over them nothing is sent, and nothing is said: an answer would tell that somebody else asks."""
+MAILS_BY_ADDRESS = Limit("mails_by_address", 10, 3600, 5, Gone.CLOSED)
+"""Codes and links that one client address may have mailed, to whomever."""
+CODE_FAILURES = Limit("code_failures", 10, 3600, 10, Gone.CLOSED)
+CODE_FAILURES_BY_ADDRESS = Limit("code_failures_by_address", 30, 3600, 30, Gone.CLOSED)
+"""A code dies after five wrong tries; these keep somebody from trying code after code."""
+RESETS = Limit("resets", 2, 3600, 2, Gone.CLOSED)
+RESETS_DAILY = Limit("resets_daily", 5, 24 * 3600, 5, Gone.CLOSED)
+PASSWORD_CHANGES = Limit("password_changes", 5, 15 * 60, 5, Gone.CLOSED)
+"""By member: whoever finds an open dashboard shouldn't guess the password in it."""
+SIGN_UPS = Limit("sign_ups", 5, 3600, 5, Gone.CLOSED)
+INVITATIONS_NEW = Limit("invitations_new", 20, 24 * 3600, 20, Gone.CLOSED)
+INVITATIONS = Limit("invitations", 100, 24 * 3600, 50, Gone.CLOSED)
+"""By workspace; the lower one in its first week. Mail to strangers is what a throw-away workspace would be made for."""
 BOOTS_BY_ADDRESS = Limit("boots_by_address", 60, 3600, 30)
 """An office behind one address is normal: the burst is what 30 colleagues need on a Monday morning."""
 IDENTIFY = Limit("identify", 60, 3600, 10)

@@ -102,9 +102,9 @@ def activate_user(user: User, *, by: Actor, operator: User) -> None:
 
 
 @transaction.atomic
-def record_sign_in(member: Member) -> None:
-    """Put a sign-in on record."""
-    emit(SignedIn(actor=member, member=member))
+def record_sign_in(member: Member, method: str) -> None:
+    """Put a sign-in on record, with how they proved who they are."""
+    emit(SignedIn(actor=member, member=member, method=method))
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from apps.core import limits, live
 from apps.core.access import ANY, allow
 from apps.core.api import APIView, Input
 from apps.core.shapes import answer
-from apps.workspaces import actions, sessions
+from apps.workspaces import actions, entry, sessions
 from apps.workspaces.live import messenger_item, workspace_item
 from apps.workspaces.models import Member, Messenger
 from apps.workspaces.origins import BadOrigin
@@ -52,9 +52,11 @@ class Session(APIView):
     def post(self, request: Request) -> Response:
         """Sign in by address and password; sets the session cookie."""
         try:
-            member = sessions.sign_in(request._request, **self.checked(Credentials))
-        except sessions.SignInRefused as refused:
+            member = entry.sign_in(request._request, **self.checked(Credentials))
+        except entry.SignInRefused as refused:
             raise exceptions.AuthenticationFailed(str(refused), "sign_in_refused") from None
+        except entry.MethodRefused:
+            raise exceptions.AuthenticationFailed("Sign in by a one-time code.", "code_required") from None
         return Response(session_item(request._request, member))
 
     @extend_schema(responses={204: None})

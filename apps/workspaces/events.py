@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.core.events import Event
 from apps.core.streams import Move
-from apps.workspaces.models import Member, User, Workspace
+from apps.workspaces.models import Invitation, Member, User, Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,45 @@ class SignedIn(MemberEvent):
     """A member signed in to the dashboard."""
 
     name = "member.signed_in"
-    phrase = "signed in"
+    phrase = "signed in by {method}"
+    method: str = "password"
+
+    def details(self) -> dict[str, Any]:
+        return {"method": self.method}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInFailed(MemberEvent):
+    """Somebody tried to sign in as a member and couldn't prove to be them."""
+
+    name = "member.sign_in_failed"
+    phrase = "refused a sign-in as {subject} by {method}"
+    method: str
+
+    def details(self) -> dict[str, Any]:
+        return {"method": self.method}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordChanged(MemberEvent):
+    """A member changed their password; their other sessions end."""
+
+    name = "member.password_changed"
+    phrase = "changed their password"
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"member:{self.member.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordReplaced(MemberEvent):
+    """A member set a new password by a link in a mail; all their sessions end."""
+
+    name = "member.password_reset"
+    phrase = "set a new password by mail"
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"member:{self.member.pk}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +91,56 @@ class MemberAdded(MemberEvent):
 
     def moves(self) -> Iterable[Move]:
         yield Move(f"members:{self.member.workspace_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberJoined(MemberAdded):
+    """Somebody took a seat that the domain of their address entitles them to."""
+
+    name = "member.joined"
+    phrase = "joined as {role} by the domain of their address"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationAccepted(MemberAdded):
+    """Somebody took the seat that they were invited to."""
+
+    name = "invitation.accepted"
+    phrase = "accepted an invitation and joined as {role}"
+    invitation: Invitation
+
+    def details(self) -> dict[str, Any]:
+        return {"role": self.member.role, "invitation": str(self.invitation.pk)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationEvent(Event):
+    """What every event about an invitation shares."""
+
+    audited = True
+    invitation: Invitation
+
+    def subject(self) -> Invitation:
+        return self.invitation
+
+    def details(self) -> dict[str, Any]:
+        return {"role": self.invitation.role}
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationSent(InvitationEvent):
+    """Somebody was invited, or invited again."""
+
+    name = "invitation.sent"
+    phrase = "invited {subject} as {role}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InvitationRevoked(InvitationEvent):
+    """An invitation was taken back; its link opens nothing any more."""
+
+    name = "invitation.revoked"
+    phrase = "took the invitation of {subject} back"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +242,17 @@ class SecurityChanged(WorkspaceEvent):
 
     name = "workspace.security_changed"
     phrase = "changed the security settings"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignInPolicyChanged(WorkspaceEvent):
+    """How people get into a workspace changed: methods, who may join, domains."""
+
+    name = "workspace.sign_in_changed"
+    phrase = "changed how people sign in: {fields}"
+
+    def details(self) -> dict[str, Any]:
+        return {**self.changed, "fields": sorted(self.changed)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -205,3 +205,145 @@ class Ticket(models.Model):
 
     def __str__(self) -> str:
         return f"Ticket of {self.member_id}"
+
+
+class SignUpMode(models.TextChoices):
+    """Who may join a workspace without being added by its operator."""
+
+    INVITED = "invited", "Only who is invited"
+    DOMAINS = "domains", "Who is invited, and whoever has an address of these domains"
+
+
+class SignInMethod(models.TextChoices):
+    """A way to prove who one is."""
+
+    PASSWORD = "password", "Password"
+    CODE = "code", "One-time code by e-mail"
+
+
+class SignInPolicy(models.Model):
+    """How people get into a workspace. Without a row: by invitation, with every method."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="sign_in_policy")
+    methods = ArrayField(models.CharField(max_length=10, choices=SignInMethod))
+    sign_up = models.CharField(max_length=7, choices=SignUpMode)
+    domains = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(methods__contained_by=SignInMethod.values, methods__len__gte=1),
+                name="sign_in_by_something",
+            ),
+            models.CheckConstraint(condition=models.Q(sign_up__in=SignUpMode.values), name="sign_up_mode_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Sign-in to {self.workspace_id}"
+
+
+class SignInCode(models.Model):
+    """A one-time code on its way to an address; one at a time for each purpose.
+
+    Whether somebody has an account with the address isn't asked before the mail is made.
+    """
+
+    class Purpose(models.TextChoices):
+        SIGN_IN = "sign_in"
+        SIGN_UP = "sign_up"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField()
+    purpose = models.CharField(max_length=7, choices=Purpose)
+    issue = models.UUIDField(unique=True, help_text="Another one with every code for this address.")
+    salt = models.BinaryField(max_length=32, null=True, help_text="What the code is made of, until its mail has left.")
+    digest = models.CharField(max_length=200)
+    tries = models.PositiveSmallIntegerField(default=0)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["email", "purpose"], name="one_code_an_address")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.issue}"
+
+
+class PasswordReset(models.Model):
+    """A link to a new password on its way to an address; one at a time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    email = models.EmailField(unique=True)
+    issue = models.UUIDField(unique=True, help_text="Another one with every link for this address.")
+    salt = models.BinaryField(max_length=32, null=True, help_text="What the link is made of, until its mail has left.")
+    digest = models.BinaryField(max_length=32, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return str(self.issue)
+
+
+class InvitationQuerySet(models.QuerySet["Invitation"]):
+    def visible_to(self, actor: Actor) -> InvitationQuerySet:
+        """Members see the invitations of their workspace; nobody else sees any."""
+        match actor:
+            case Member():
+                return self.filter(workspace_id=actor.workspace_id)
+            case _:
+                return self.none()
+
+    def waiting(self) -> InvitationQuerySet:
+        """Those that can still be accepted."""
+        return self.open().filter(expires_at__gt=Now())
+
+    def open(self) -> InvitationQuerySet:
+        """Those that were neither accepted nor revoked, expired or not."""
+        return self.filter(accepted_at=None, revoked_at=None)
+
+
+class Invitation(models.Model):
+    """A seat offered to whoever reads an address. It becomes one when they accept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=6, choices=Member.Role)
+    invited_by = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="invitations")
+    issue = models.UUIDField(unique=True, help_text="Another one each time it is sent.")
+    salt = models.BinaryField(max_length=32, null=True, help_text="What the link is made of, until its mail has left.")
+    digest = models.BinaryField(max_length=32, unique=True)
+    sent_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    workspace_id: UUID
+    objects: ClassVar[InvitationQuerySet] = InvitationQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "id"], name="invitation_in_workspace"),
+            models.UniqueConstraint(
+                fields=["workspace", "email"],
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation_an_address",
+            ),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="invitation_email_in_lower_case"),
+            models.CheckConstraint(
+                condition=models.Q(accepted_at=None) | models.Q(revoked_at=None), name="invitation_ends_once"
+            ),
+        ]
+        indexes = [models.Index(fields=["email"], name="invitation_by_address")]
+
+    def __str__(self) -> str:
+        return f"Invitation {self.pk}"
+
+    @property
+    def label(self) -> str:
+        return self.email
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at <= timezone.now()

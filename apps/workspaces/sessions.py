@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, authenticate, login, logout
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
-from apps.core import limits
 from apps.core.access import Actor
 from apps.core.hub import Identity
 from apps.core.isolation import scopes
 from apps.core.joined import Entered
-from apps.core.network import request_address
 from apps.core.slots import fill
 from apps.workspaces import actions
 from apps.workspaces.models import Member, User
 
 WORKSPACE_KEY = "workspace"
 """Where a session keeps the workspace its user works in now."""
+METHOD_KEY = "method"
+"""Where a session keeps how its user proved who they are."""
 
 
 @fill("api.session")
@@ -45,30 +46,18 @@ def _member(session: Any) -> Member | None:
     return member
 
 
-class SignInRefused(Exception):
-    """Wrong address, wrong password, no seat: one answer for all of them."""
-
-    def __str__(self) -> str:
-        return "This address and password don't match."
-
-
-def sign_in(request: Any, email: str, password: str) -> Member:
-    """Sign somebody in on this request's session. Raises SignInRefused, and Limited after too many wrong tries."""
-    address = limits.address_subject(request_address(request))
-    subject = limits.account_subject(email)
-    limits.spend(limits.LOGINS_BY_ADDRESS, address)
-    limits.spend(limits.LOGIN_FAILURES, subject)
-    user = authenticate(request, username=email.strip().lower(), password=password)
-    member = None
-    if isinstance(user, User):
-        member = _MEMBERS.first([user.pk, None])
-    if user is None or member is None:
-        raise SignInRefused
-    limits.refund(limits.LOGIN_FAILURES, subject)
-    login(request, user)
-    request.session[WORKSPACE_KEY] = str(member.workspace_id)
-    actions.record_sign_in(member)
+def enter(user: User, workspace_id: UUID) -> Member:
+    """Return somebody's seat, and let what follows run within its workspace. Raises LookupError where they have none there."""
+    member = _MEMBERS.first([user.pk, str(workspace_id)])
+    if member is None:
+        raise LookupError(f"{user.pk} has no seat in {workspace_id}")
     return member
+
+
+def go_on(request: Any, user: User) -> None:
+    """Let this request's session outlive the change of its user's password, as another session; every other one ends."""
+    request.session.cycle_key()
+    request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
 
 
 def sign_out(request: Any, member: Member) -> None:

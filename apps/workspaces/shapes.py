@@ -107,3 +107,42 @@ class TicketShape(TypedDict):
     ticket: str
     expires_in: int
     live_url: str
+
+
+class CodeSentShape(TypedDict):
+    """A code may be on its way; ``expires_in`` in seconds."""
+
+    expires_in: int
+
+
+class InvitationShape(TypedDict):
+    """An invitation as members see it."""
+
+    id: UUID
+    email: str
+    role: str
+    invited_by: Named | None
+    sent_at: datetime
+    expires_at: datetime
+    expired: bool
+
+
+class InvitationsShape(TypedDict):
+    """Who is invited to a workspace."""
+
+    items: list[InvitationShape]
+
+
+class JoinedShape(TypedDict):
+    """A seat that was taken, and where."""
+
+    member: SignedInMember
+    workspace: Named
+
+
+class SignInPolicyShape(TypedDict):
+    """How people get into a workspace: methods (password, code), who may join (invited, domains), and of which domains."""
+
+    methods: list[str]
+    sign_up: str
+    domains: list[str]

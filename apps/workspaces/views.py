@@ -1,4 +1,4 @@
-"""Signing in, and the settings' pages."""
+"""Signing out, and the settings' pages."""
 
 from __future__ import annotations
 
@@ -6,61 +6,24 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from apps.core import live
 from apps.core.access import ANY, allow
-from apps.core.limits import Limited
-from apps.core.slots import ask
 from apps.core.views import Page
-from apps.workspaces import actions, installation, origins
-from apps.workspaces.forms import MessengerForm, SecurityForm, SignInForm
-from apps.workspaces.models import Member, Messenger, Workspace
-from apps.workspaces.sessions import SignInRefused, sign_in, sign_out
+from apps.workspaces import actions, installation, invitations, origins, policy
+from apps.workspaces.accounts_forms import InviteForm, SignInPolicyForm
+from apps.workspaces.forms import MessengerForm, SecurityForm
+from apps.workspaces.models import Invitation, Member, Messenger, Workspace
+from apps.workspaces.sessions import sign_out
 
+DONE = {
+    "invited": "The invitation is on its way.",
+    "revoked": "The invitation was taken back. Its link opens nothing now.",
+}
+"""What the members' page says after it was sent back to."""
 SAVED = "saved"
 """Marks, in a page's address, that it comes back from saving."""
-
-
-class SignIn(Page):
-    """The way in."""
-
-    template = "workspaces/sign_in.html"
-
-    @allow(public=True)
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the form; whoever is in already goes on."""
-        if hasattr(self, "actor"):
-            return redirect(_onwards(request, request.GET.get("next", "")))
-        return self._form(SignInForm(), request.GET.get("next", ""))
-
-    @allow(public=True)
-    def post(self, request: HttpRequest) -> HttpResponse:
-        """Sign in by address and password."""
-        form, onwards = SignInForm(request.POST), request.POST.get("next", "")
-        if form.is_valid():
-            try:
-                sign_in(request, **form.cleaned_data)
-            except SignInRefused as refused:
-                form.add_error(None, str(refused))
-            except Limited as limited:
-                minutes = -(-limited.retry_after // 60)
-                form.add_error(
-                    None, f"Too many tries. Wait {minutes} minute{'' if minutes == 1 else 's'}, then try again."
-                )
-            else:
-                return redirect(_onwards(request, onwards))
-        return self._form(form, onwards, status=422)
-
-    def _form(self, form: SignInForm, onwards: str, status: int = 200) -> HttpResponse:
-        return self.render(status=status, form=form, next=onwards, account=next(iter(ask("sign-in.account")), None))
-
-
-def _onwards(request: HttpRequest, address: str) -> str:
-    """Return where to go after signing in: the page that was asked for, if it is one of ours."""
-    ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
-    return address if ours else reverse("inbox")
 
 
 class SignOut(Page):
@@ -138,11 +101,25 @@ class Members(Page):
     """Who works here."""
 
     template = "workspaces/members.html"
+    actor: Member
 
     @allow(member="users.read")
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the members."""
-        return self.render(members=live.snapshot(self.actor, "workspaceMembers.list", {}).data)
+        """Show the members, and to whoever may invite more the invitations."""
+        return members_page(self, InviteForm(invitations.roles_for(self.actor)))
+
+
+def members_page(page: Page, form: InviteForm, status: int = 200) -> HttpResponse:
+    """Render the members' page, with the form as it is."""
+    assert isinstance(page.actor, Member)
+    invited = Invitation.objects.visible_to(page.actor).open().select_related("invited_by__user").order_by("-sent_at")
+    return page.render(
+        status=status,
+        members=live.snapshot(page.actor, "workspaceMembers.list", {}).data,
+        invitations=invited if "users.invite" in page.actor.held else None,
+        form=form,
+        done=DONE.get(page.request.GET.get("done", "")),
+    )
 
 
 class Security(Page):
@@ -153,17 +130,30 @@ class Security(Page):
 
     @allow(member="settings.security")
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Show the form."""
-        return self.render(form=SecurityForm(self.actor.workspace), saved=SAVED in request.GET)
+        """Show the forms."""
+        return security_page(self, SecurityForm(self.actor.workspace))
 
     @allow(member="settings.security")
     def post(self, request: HttpRequest) -> HttpResponse:
         """Save the form."""
         form = SecurityForm(self.actor.workspace, request.POST)
         if not form.is_valid():
-            return self.render(status=422, form=form)
+            return security_page(self, form, status=422)
         actions.change_security(self.actor.workspace, by=self.actor, **form.cleaned_data)
         return _saved("settings-security")
+
+
+def security_page(
+    page: Page, form: SecurityForm, policy_form: SignInPolicyForm | None = None, status: int = 200
+) -> HttpResponse:
+    """Render the security page, with the forms as they are."""
+    assert isinstance(page.actor, Member)
+    return page.render(
+        status=status,
+        form=form,
+        policy_form=policy_form or SignInPolicyForm(policy.policy_of(page.actor.workspace)),
+        saved=page.request.GET.get(SAVED),
+    )
 
 
 class Installation(Page):

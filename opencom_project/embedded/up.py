@@ -20,6 +20,7 @@ from .supervisor import Program, Stopped, Supervisor
 PAGES = (
     ("Dashboard", "/"),
     ("Demo customer page", "/demo/"),
+    ("Mail it would send", "/mail/"),
     ("API docs", "/api/docs/"),
     ("Admin", "/admin/"),
 )
@@ -34,6 +35,7 @@ STATIC_SOURCES = ("requirements.lock", "opencom_project/settings.py", "static/**
 KEPT = (
     *("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT"),
     *("STATIC_ROOT", "DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "STATE_DIR"),
+    *("MAIL_URL", "MAIL_FROM", "MAIL_VIEWER", "SIGN_UP_OPEN"),
 )
 
 
@@ -103,6 +105,8 @@ class Up:
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
             "CSRF_TRUSTED_ORIGINS": web,
             "MEDIA_ROOT": str(self.state.media),
+            "MAIL_VIEWER": "0" if os.environ.get("MAIL_URL") or os.environ.get("PUBLIC_URL") else "1",
+            "SIGN_UP_OPEN": "1",
             "STATIC_ROOT": str(self.state.static),
             # Root on a machine of one's own is what `up` is for; anywhere else the container's account runs the worker.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges:UserWarning",

@@ -16,15 +16,17 @@ from django.db import models
 from apps.core.access import System
 
 MODELS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]
-INSTALLATION = {"Installation", "Bucket", "Job", "WebhookReceipt", "User", "Workspace"}
+INSTALLATION = {"Installation", "Bucket", "Job", "WebhookReceipt", "User", "Workspace", "SignInCode", "PasswordReset"}
 """The installation's own tables, people, and the workspaces themselves."""
-EDGES = ("api", "views", "uploads", "live", "directory", "inbox", "boot")
+ACCOUNTS = ("accounts_api", "accounts_views", "accounts_links", "accounts_settings")
+EDGES = ("api", "views", *ACCOUNTS, "uploads", "live", "directory", "inbox", "boot")
 UNSEEN = {
     ("core/live.py", "Installation"): "the installation's own row",
     ("workspaces/live.py", "Messenger"): "the caller's own workspace, by its actor",
     ("workspaces/api.py", "Messenger"): "the caller's own workspace, by its actor",
     ("workspaces/views.py", "Messenger"): "the caller's own workspace, by its actor",
     ("workspaces/views.py", "Workspace"): "the caller's own workspace, by its actor",
+    ("workspaces/accounts_views.py", "User"): "whoever has just proven to read the address",
     ("visitors/api.py", "Workspace"): "nobody is known before the boot; the origin decides",
     ("conversations/api.py", "Draft"): "the caller's own drafts",
     ("conversations/views.py", "Draft"): "the caller's own drafts",

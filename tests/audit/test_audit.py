@@ -10,18 +10,21 @@ from typing import Any
 import pytest
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
+from django.test import Client
 
 from apps.audit.models import AuditEntry
 from apps.conversations import actions as conversations
 from apps.conversations.models import Conversation
-from apps.core import events
+from apps.core import effects, events
 from apps.core.access import System
-from apps.workspaces import actions
-from apps.workspaces.models import Member, Workspace
+from apps.core.models import Effect
+from apps.workspaces import actions, invitations, passwords, sign_up
+from apps.workspaces.models import Invitation, Member, Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn
 from tests.database import as_owner, nothing_happens
 from tests.factories import PASSWORD
+from tests.mailing import link_for
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +49,14 @@ class Scene:
         doing: dict[str, Callable[[], Entry]] = {
             "member.signed_in": self._sign_in,
             "member.signed_out": self._sign_out,
+            "member.sign_in_failed": self._fail,
+            "member.password_changed": self._change_password,
+            "member.password_reset": self._reset,
+            "member.joined": self._join,
+            "invitation.sent": self._invite,
+            "invitation.accepted": self._accept,
+            "invitation.revoked": self._revoke,
+            "workspace.sign_in_changed": self._change_sign_in,
             "member.added": self._add,
             "member.changed": self._change,
             "member.removed": self._remove,
@@ -76,7 +87,63 @@ class Scene:
     def _sign_in(self) -> Entry:
         body = {"email": self.agent.member.user.email, "password": PASSWORD}
         assert callers.nobody().post("/session", body).status_code == 200
+        return self.entry(self.agent.member, self.agent.member, {"method": "password"})
+
+    def prepare(self, name: str) -> None:
+        """Do what comes before, and isn't written down itself."""
+        email = self.agent.member.user.email
+        if name == "member.sign_in_failed":
+            body = {"email": email, "password": "CANARY of a guess"}
+            assert callers.nobody().post("/session", body).status_code == 401
+        elif name == "member.password_reset":
+            passwords.request_reset(email, client_address="192.0.2.1")
+            self.link = link_for(email)
+
+    def _fail(self) -> Entry:
+        [owed] = Effect.objects.filter(kind="workspaces.record_failed_sign_in")
+        effects.registry[owed.kind].handler(owed)
+        return self.entry(System(), self.agent.member, {"method": "password"})
+
+    def _change_password(self) -> Entry:
+        body = {"present": PASSWORD, "password": "nine CANARY lamps"}
+        assert self.agent.put("/password", body).status_code == 204
         return self.entry(self.agent.member, self.agent.member)
+
+    def _reset(self) -> Entry:
+        assert Client().post(self.link, {"password": "nine CANARY lamps"}).status_code == 302
+        return self.entry(self.agent.member, self.agent.member)
+
+    def _join(self) -> Entry:
+        self._change_sign_in()
+        made = sign_up.join_by_domain(self.newcomer, self.workspace)
+        return self.entry(made, made, {"role": "agent"})
+
+    def _invite(self) -> Entry:
+        body = {"email": self.newcomer.email, "role": "viewer"}
+        assert self.owner.post("/invitations", body).status_code == 201
+        return self.entry(self.owner.member, Invitation.objects.get(), {"role": "viewer"})
+
+    def _accept(self) -> Entry:
+        self._invite()
+        invitation = Invitation.objects.get()
+        made = invitations.accept(invitation, self.newcomer)
+        return self.entry(made, made, {"role": "viewer", "invitation": str(invitation.pk)})
+
+    def _revoke(self) -> Entry:
+        self._invite()
+        invitation = Invitation.objects.get()
+        assert self.owner.delete(f"/invitations/{invitation.pk}").status_code == 204
+        return self.entry(self.owner.member, invitation, {"role": "viewer"})
+
+    def _change_sign_in(self) -> Entry:
+        body = {"methods": ["password", "code"], "sign_up": "domains", "domains": ["team.example"]}
+        assert self.owner.put("/workspace/sign-in", body).status_code == 200
+        said = {
+            "sign_up": {"before": "invited", "after": "domains"},
+            "domains": {"before": [], "after": ["team.example"]},
+            "fields": ["domains", "sign_up"],
+        }
+        return self.entry(self.owner.member, self.workspace, said)
 
     def _sign_out(self) -> Entry:
         assert self.agent.delete("/session").status_code == 204
@@ -148,6 +215,7 @@ def scene() -> Scene:
 
 @pytest.mark.parametrize("name", AUDITED)
 def test_an_audited_action_is_written_down_once_with_who_and_what(scene: Scene, name: str) -> None:
+    scene.prepare(name)
     before = set(AuditEntry.objects.values_list("pk", flat=True))
     expected = scene.do(name)
     made = AuditEntry.objects.exclude(pk__in=before).filter(action=name)
@@ -160,6 +228,7 @@ def test_an_audited_action_is_written_down_once_with_who_and_what(scene: Scene, 
 
 @pytest.mark.parametrize("name", AUDITED)
 def test_an_action_that_is_undone_was_never_written_down(scene: Scene, name: str) -> None:
+    scene.prepare(name)
     with nothing_happens(), transaction.atomic():
         scene.do(name)
         transaction.set_rollback(True)
@@ -167,6 +236,7 @@ def test_an_action_that_is_undone_was_never_written_down(scene: Scene, name: str
 
 @pytest.mark.parametrize("name", [name for name in AUDITED if name not in ("member.signed_in", "member.signed_out")])
 def test_what_cannot_be_written_down_is_not_done(scene: Scene, name: str) -> None:
+    scene.prepare(name)
     as_owner("ALTER TABLE audit_auditentry ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
     for caller in (scene.owner, scene.agent):
         caller.client.raise_request_exception = False
@@ -192,7 +262,6 @@ def test_what_is_refused_or_changes_nothing_is_not_written_down(scene: Scene) ->
         assert viewer.put(f"{path}/status", {"status": "closed"}).status_code == 403
         assert scene.agent.put(f"{path}/status", {"status": "open"}).status_code == 200
         assert scene.agent.put(f"{path}/assignee", {"member": str(uuid.uuid4())}).status_code == 400
-        assert callers.nobody().post("/session", {"email": "a@team.example", "password": "wrong"}).status_code == 401
 
 
 def test_each_conversation_of_a_bulk_change_is_written_down(scene: Scene) -> None:

@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -19,10 +20,10 @@ from django.utils import timezone
 from apps.conversations import actions
 from apps.core import limits
 from apps.core.limits import Gone, Limit
-from apps.core.models import Bucket
+from apps.core.models import Bucket, Effect
 from apps.core.volatile import volatile
 from apps.core.webhooks import WebhookMessage, WebhookReceiver
-from apps.workspaces.models import Workspace
+from apps.workspaces.models import Member, Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn, refusal
 from tests.database import nothing_happens
@@ -148,6 +149,41 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
             return lambda: people.agent.get("/visitors", q="x"), lambda: people.other_agent.get("/conversations", q="x")
         case "member_requests":
             return lambda: people.agent.get("/session"), lambda: people.other_agent.get("/session")
+        case "code_failures":
+
+            def wrong_code(who: SignedIn, address: str) -> Any:
+                caller = callers.nobody()
+                caller.client.defaults["REMOTE_ADDR"] = address
+                return caller.post("/session/code", {"email": who.member.user.email, "code": "000000"})
+
+            return (
+                lambda: wrong_code(people.agent, f"192.0.2.{next(numbers) + 1}"),
+                lambda: wrong_code(people.other_agent, "198.51.100.1"),
+            )
+        case "code_failures_by_address":
+
+            def try_code(address: str) -> Any:
+                caller = callers.nobody()
+                caller.client.defaults["REMOTE_ADDR"] = address
+                return caller.post("/session/code", {"email": f"{next(numbers)}@team.example", "code": "000000"})
+
+            return lambda: try_code("192.0.2.1"), lambda: try_code("198.51.100.1")
+        case "password_changes":
+
+            def guess(who: SignedIn) -> Any:
+                return who.put("/password", {"present": "not this one", "password": "nine lamps in a row"})
+
+            return lambda: guess(people.agent), lambda: guess(people.other_agent)
+        case "invitations" | "invitations_new":
+            inviter, other = (callers.signed_in(factories.make_workspace(), "owner") for _ in range(2))
+            if name == "invitations":
+                Workspace.objects.update(created_at=timezone.now() - timedelta(days=8))
+
+            def invite(who: SignedIn) -> Any:
+                body = {"email": f"{next(numbers)}@guest.example", "role": "agent"}
+                return SignedIn(Member.objects.get(pk=who.member.pk)).post("/invitations", body)
+
+            return lambda: invite(inviter), lambda: invite(other)
         case "audit_exports":
             owner = callers.signed_in(people.workspace, "owner")
             elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
@@ -160,7 +196,13 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
 
 COSTS = {"tracked_events": 10}
 OVER_SOCKETS = {"sockets_by_address", "tells"}
-BY_HTTP = sorted(set(limits.RATES) - OVER_SOCKETS)
+IN_SILENCE = {
+    *("code_requests", "code_requests_hourly", "code_requests_daily", "mails_by_address", "resets", "resets_daily")
+}
+"""Over these nothing is said, because it would tell something of somebody else."""
+BY_PAGE = {"sign_ups"}
+"""Tried where the page is (tests/workspaces/test_sign_up.py)."""
+BY_HTTP = sorted(set(limits.RATES) - OVER_SOCKETS - IN_SILENCE - BY_PAGE)
 
 
 def let_pass(seconds: float) -> None:
@@ -214,7 +256,42 @@ def test_what_is_refused_is_not_done(people: People, name: str) -> None:
 
 
 def test_every_rate_is_tried() -> None:
-    assert set(BY_HTTP) | OVER_SOCKETS == set(limits.RATES)
+    assert set(BY_HTTP) | OVER_SOCKETS | IN_SILENCE | BY_PAGE == set(limits.RATES)
+
+
+@pytest.mark.parametrize("name", sorted(IN_SILENCE))
+@pytest.mark.parametrize("with_redis", [True, False], ids=["Redis", "no Redis"])
+def test_over_a_silent_limit_nothing_is_done_and_nothing_is_said(
+    people: People, name: str, with_redis: bool, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_redis:
+        settings.REDIS_URL = ""
+    limit = limits.RATES[name]
+    for other in IN_SILENCE - {name}:
+        wide = replace(limits.RATES[other], amount=100_000, burst=100_000)
+        monkeypatch.setattr(limits, other.upper(), wide)
+    numbers = iter(range(1000))
+    by_reset = name.startswith("resets")
+    kind = "workspaces.mail_reset" if by_reset else "workspaces.mail_code"
+
+    def ask(email: str = "", address: str = "") -> Any:
+        caller = callers.nobody()
+        caller.client.defaults["REMOTE_ADDR"] = address or f"192.0.2.{next(numbers) + 1}"
+        if name == "mails_by_address":
+            email, caller.client.defaults["REMOTE_ADDR"] = f"{next(numbers)}@team.example", address or "192.0.2.1"
+        body = {"email": email or "ada@team.example"}
+        return caller.client.post("/reset/", body) if by_reset else caller.post("/session/codes", body)
+
+    said = {ask().status_code for _ in range(limit.burst)}
+    assert Effect.objects.filter(kind=kind).count() == limit.burst
+    with nothing_happens():
+        said |= {ask().status_code}
+    assert len(said) == 1
+    ask("other@team.example", "198.51.100.1")
+    assert Effect.objects.filter(kind=kind).count() == limit.burst + 1, "one's limit is not another's"
+    let_pass(limit.seconds)
+    ask()
+    assert Effect.objects.filter(kind=kind).count() == limit.burst + 2
 
 
 def test_a_replay_is_answered_and_starts_no_new_conversation(people: People) -> None:
@@ -380,7 +457,10 @@ def test_without_redis_a_limit_still_holds(
 
 def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_stays_open() -> None:
     closed = {name for name, limit in limits.RATES.items() if limit.gone is Gone.CLOSED}
-    assert closed == {"login_failures", "logins_by_address", "audit_exports"}
+    assert closed == {
+        *("login_failures", "logins_by_address", "audit_exports", "code_failures", "code_failures_by_address"),
+        *("password_changes", "sign_ups", "invitations", "invitations_new", *IN_SILENCE),
+    }
 
 
 def test_buckets_that_are_full_again_are_forgotten(without_redis: None, people: People) -> None:

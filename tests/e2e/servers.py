@@ -104,6 +104,7 @@ class Servers:
             **ports,
             LIVE_URL=self.live_origin,
             ALLOWED_HOSTS="127.0.0.1,localhost",
+            SIGN_UP_OPEN="1",
             DJANGO_SETTINGS_MODULE="opencom_project.settings",
             # Everybody here comes from one address, faster than people are.
             LIMITS_ENFORCED="0",

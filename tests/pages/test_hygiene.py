@@ -29,6 +29,9 @@ PATHS = [
     "/settings/messenger/",
     "/settings/messenger/preview/",
     "/settings/members/",
+    "/settings/password/",
+    "/sign-up/",
+    "/reset/",
     "/settings/security/",
     "/settings/installation/",
 ]
@@ -61,7 +64,7 @@ def response(request: pytest.FixtureRequest, workspace: Workspace) -> Any:
     visitor = factories.make_visitor(workspace, name="Maya", attributes={"plan": "Pro"})
     conversation = factories.start(visitor, "Hello")
     path = request.param.format(conversation=conversation.pk, visitor=visitor.pk)
-    caller = nobody() if path == "/sign-in/" else signed_in(workspace, "owner")
+    caller = nobody() if path in ("/sign-in/", "/sign-up/", "/reset/") else signed_in(workspace, "owner")
     return page(caller, path)
 
 

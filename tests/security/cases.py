@@ -56,6 +56,10 @@ VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_
 CHAIN, LOG = "tests/audit/test_chain.py::test_", "tests/audit/test_log.py::test_"
 LIMITS, AUDIT, EDGES = f"{CORE}test_limits.py::test_", "tests/audit/test_audit.py::test_", f"{CORE}test_edges.py::test_"
 
+CODES, PASSWORDS, INVITATIONS, SIGN_UP = (
+    f"{WORKSPACES}test_{name}.py::test_" for name in ("codes", "passwords", "invitations", "sign_up")
+)
+
 CASES = {
     # Tenants and objects
     "T01": Case(
@@ -173,13 +177,154 @@ CASES = {
             f"{SIGN_IN}an_unknown_address_costs_as_much_hashing_as_a_wrong_password",
         ),
     ),
+    "A03": Case(
+        "a link to a new password used twice, too late, replaced, made up, of a disabled account",
+        "400, the password stays",
+        (
+            f"{PASSWORDS}a_link_sets_a_new_password_once",
+            f"{PASSWORDS}a_link_is_good_for_an_hour",
+            f"{PASSWORDS}a_new_link_ends_the_one_before",
+            f"{PASSWORDS}what_is_no_link_opens_nothing",
+            f"{PASSWORDS}a_disabled_account_gets_no_link_and_its_old_one_opens_nothing",
+        ),
+    ),
+    "A04": Case(
+        "sessions, tickets and sockets after a changed or new password",
+        "401 at once; 4401 within 5 s; one's own session goes on after a change",
+        (
+            f"{PASSWORDS}who_knows_the_present_password_changes_it_and_stays",
+            f"{PASSWORDS}a_new_password_by_mail_ends_every_session",
+            f"{PASSWORDS}sockets_and_tickets_of_other_sessions_end_with_the_password",
+        ),
+    ),
+    "A05": Case(
+        "asking for a new password under another host's name",
+        "400, or a link to the configured host",
+        (f"{PASSWORDS}the_link_leads_to_the_configured_host_whatever_the_request_said",),
+    ),
+    "A06": Case(
+        "a password of 7 characters, a common one, the workspace's name, of 10 KB",
+        "400; a phrase is fine",
+        (
+            f"{PASSWORDS}a_password_that_can_be_guessed_is_refused",
+            f"{PASSWORDS}eight_characters_or_many_words_are_fine",
+            f"{PASSWORDS}ones_own_address_or_name_is_no_password",
+        ),
+    ),
     "A08": Case(
         "the session's id before and after signing in",
         "differs",
-        (f"{SIGN_IN}the_session_is_another_one_after_signing_in",),
+        (
+            f"{SIGN_IN}the_session_is_another_one_after_signing_in",
+            f"{CODES}the_sessions_id_is_another_one_after_the_code",
+        ),
     ),
     "A09": Case("signing out, then the old cookie", "401", (f"{SIGN_IN}signing_out_ends_the_session_on_the_server",)),
     "A10": Case("a session cookie that was never given, or is another's with one letter changed", "401"),
+    # One-time codes
+    "O01": Case(
+        "five wrong codes, then the right one",
+        "401, the code is dead; after four it is taken",
+        (
+            f"{CODES}after_five_wrong_codes_the_right_one_is_refused",
+            f"{CODES}after_four_wrong_codes_the_right_one_is_taken",
+        ),
+    ),
+    "O02": Case(
+        "the right code twice, or by four at once",
+        "once",
+        (f"{CODES}a_code_is_good_once", f"{CODES}of_two_who_enter_one_code_at_once_one_gets_in"),
+    ),
+    "O03": Case("a code after ten minutes", "401", (f"{CODES}a_code_is_good_for_ten_minutes",)),
+    "O04": Case("a code after another was asked for", "401", (f"{CODES}a_new_code_ends_the_one_before",)),
+    "O05": Case(
+        "more codes than an address or a client may have",
+        "the same answer, no mail",
+        (
+            f"{CODES}the_fourth_code_within_a_quarter_of_an_hour_is_not_sent",
+            f"{LIMITS}over_a_silent_limit_nothing_is_done_and_nothing_is_said",
+        ),
+    ),
+    "O06": Case(
+        "a code for an unknown or disabled address, or where signing up is closed",
+        "the same answer and the same work; no account",
+        (
+            f"{CODES}who_may_not_use_a_code_gets_no_mail_and_the_same_answer",
+            f"{CODES}asking_costs_the_same_whoever_has_the_address",
+            f"{SIGN_UP}where_signing_up_is_closed_no_code_is_sent_and_nobody_can_tell",
+        ),
+    ),
+    "O07": Case(
+        "codes in other digits, as numbers, as lists, with spaces",
+        "400, no try lost; spaces around are left out",
+        (f"{CODES}what_is_no_code_is_invalid_and_no_try",),
+    ),
+    "O08": Case(
+        "the database, the effects and the logs after a code, a link, an invitation",
+        "none of them in clear",
+        (
+            f"{CODES}no_code_is_kept_in_clear_anywhere",
+            f"{INVITATIONS}no_link_is_kept_in_clear",
+            f"{CORE}test_mail.py::test_neither_the_effect_nor_a_log_says_what_a_mail_says_or_to_whom",
+        ),
+    ),
+    # Invitations
+    "R03": Case(
+        "inviting somebody as owner, or as what there is not",
+        "400",
+        (f"{INVITATIONS}nobody_is_invited_as_owner_or_as_what_there_is_not",),
+    ),
+    "R04": Case(
+        "inviting somebody as more than oneself",
+        "403",
+        (f"{INVITATIONS}an_invitation_is_never_above_the_inviter",),
+    ),
+    "R07": Case(
+        "an invitation used twice, after a week, after it was taken back or sent again, by a former admin",
+        "404",
+        (
+            f"{INVITATIONS}a_link_is_good_once",
+            f"{INVITATIONS}a_link_is_good_for_a_week",
+            f"{INVITATIONS}what_was_taken_back_opens_nothing",
+            f"{INVITATIONS}sending_again_makes_a_new_link_and_ends_the_old_one",
+            f"{INVITATIONS}who_has_lost_the_seat_leaves_no_invitation_behind",
+        ),
+    ),
+    "R08": Case(
+        "an invitation's token empty, made up, of another kind, another workspace's",
+        "404",
+        (
+            f"{INVITATIONS}what_is_no_link_opens_nothing",
+            f"{INVITATIONS}another_workspaces_invitation_is_not_there",
+        ),
+    ),
+    "R09": Case(
+        "saying where an invitation leads",
+        "400; the link is ours",
+        (f"{INVITATIONS}nobody_says_where_an_invitation_leads",),
+    ),
+    "R10": Case(
+        "inviting somebody who has an account",
+        "no seat until they accept, and nobody else can",
+        (
+            f"{INVITATIONS}who_has_an_account_is_no_member_until_they_accept",
+            f"{INVITATIONS}another_account_cannot_accept",
+        ),
+    ),
+    "R11": Case(
+        "joining by a domain that looks like the allowed one, by a subdomain, unproven",
+        "refused each; the very domain, proven, joins",
+        (
+            f"{SIGN_UP}another_domain_joins_nothing",
+            f"{SIGN_UP}an_unproven_address_of_the_domain_joins_nothing",
+            f"{SIGN_UP}a_proven_address_of_an_allowed_domain_joins_as_agent",
+        ),
+    ),
+    "R12": Case(
+        "the 21st invitation of a new workspace in a day",
+        "429, no mail",
+        (f"{INVITATIONS}a_new_workspace_invites_twenty_a_day", f"{INVITATIONS}one_of_a_week_invites_more"),
+    ),
     "R13": Case("a deactivated member's cookie and open socket", "401 at once; 4401 within 5 s"),
     # Browsers
     "S01": Case(
@@ -403,6 +548,18 @@ CASES = {
         (
             f"{LIMITS}without_redis_a_limit_still_holds",
             f"{LIMITS}what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_stays_open",
+        ),
+    ),
+    "L04": Case(
+        "does an address have an account? asked of the sign-in, codes, new passwords, signing up, inviting",
+        "one answer, the same work",
+        (
+            f"{SIGN_IN}an_unknown_address_costs_as_much_as_a_wrong_password",
+            f"{CODES}asking_costs_the_same_whoever_has_the_address",
+            f"{CODES}a_wrong_code_costs_the_same_whether_there_is_one",
+            f"{PASSWORDS}asking_is_answered_and_costs_the_same_whoever_has_the_address",
+            f"{SIGN_UP}who_has_an_account_signs_in_by_signing_up",
+            f"{SIGN_UP}who_signs_up_with_anothers_address_neither_keeps_it_from_them_nor_shares_it",
         ),
     ),
     # Data

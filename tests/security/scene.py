@@ -14,6 +14,7 @@ from django.test import Client
 
 from apps.core.clock import now
 from apps.visitors.models import VisitorSession
+from apps.workspaces import invitations
 from tests import callers, factories
 from tests.callers import Booted, Caller, SignedIn
 
@@ -51,6 +52,7 @@ class Scene:
         self.attachment, self.conversation = file["id"], started["conversation"]["id"]
         self.file_address = file["url"].removeprefix(settings.FILES_URL)
         self.agent.say(self.conversation, "On its way.")
+        self.invitation = invitations.invite("guest@guest.example", "viewer", by=members["owner"].member)
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
             Person("signed out", _signed_out(self), "nobody"),
@@ -75,6 +77,8 @@ class Scene:
             "conversation_id": self.conversation,
             "visitor_id": self.visitor.visitor.pk,
             "attachment_id": self.attachment,
+            "invitation_id": self.invitation.pk,
+            "mail": "0" * 32,
             "view": "open",
             "slug": "gravel",
             "token": token,
@@ -84,7 +88,13 @@ class Scene:
     @property
     def random_ids(self) -> dict[str, Any]:
         """The same with ids that never were."""
-        return {**self.ids, "conversation_id": uuid4(), "visitor_id": uuid4(), "attachment_id": uuid4()}
+        return {
+            **self.ids,
+            "conversation_id": uuid4(),
+            "visitor_id": uuid4(),
+            "attachment_id": uuid4(),
+            "invitation_id": uuid4(),
+        }
 
 
 NAMES = [

@@ -68,6 +68,8 @@ def started(**changed: str) -> subprocess.CompletedProcess[str]:
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
         ({"ALLOWED_HOSTS": f"{HOST},*"}, "ALLOWED_HOSTS"),
         ({"LIMITS_ENFORCED": "0"}, "LIMITS_ENFORCED"),
+        ({"MAIL_VIEWER": "1"}, "MAIL_VIEWER"),
+        ({"MAIL_URL": "mail.example.com"}, "MAIL_URL must be like"),
         ({"DATABASE_URL": ""}, "Set DATABASE_URL"),
         ({"DATABASE_URL": "sqlite:///opencom.db"}, "Set DATABASE_URL"),
         ({"TRUSTED_PROXIES": "everybody"}, "TRUSTED_PROXIES must be addresses"),

@@ -59,9 +59,13 @@ def filled(cell: Scene) -> Scene:
         visitor.post("/widget/events", {"events": [event]})
     from apps.audit import actions as audit
     from apps.audit import chain
+    from apps.workspaces import invitations, policy
 
     for workspace in (cell.workspace, cell.elsewhere):
-        audit.change_retention(workspace, 365, by=factories.owner_of(workspace))
+        owner = factories.owner_of(workspace)
+        audit.change_retention(workspace, 365, by=owner)
+        policy.change_policy(workspace, methods=["code"], sign_up="invited", domains=[], by=owner)
+        invitations.invite(f"guest-of-{workspace.pk}@guest.example", "agent", by=owner)
     chain.seal()
     factories_entry(cell)
     return cell

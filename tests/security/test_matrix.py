@@ -17,9 +17,11 @@ from django.http import HttpResponseBase
 
 from apps.core.access import ANY, Access
 from apps.core.endpoints import Endpoint, endpoints
+from apps.workspaces import codes, invitations
 from tests import factories
-from tests.callers import API
+from tests.callers import API, SignedIn
 from tests.database import nothing_happens
+from tests.mailing import code_for, link_for
 from tests.security.cases import case
 from tests.security.scene import NAMES, PICTURE, Person, Scene, named
 
@@ -59,6 +61,24 @@ def security(scene: Scene, person: Person) -> dict[str, Any]:
     return {"allowed_origins": ["https://other.example"], "any_origin": False, "session_lifetime": 3600}
 
 
+def code(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return the code that was mailed, as whoever reads the mail enters it."""
+    email = scene.agent.member.user.email
+    if person.kind == "ended":
+        return {"email": email, "code": "000000"}
+    codes.request_code(email, codes.Purpose.SIGN_IN, client_address="192.0.2.1")
+    return {"email": email, "code": code_for(email)}
+
+
+def acceptance(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return the token of an invitation to a third workspace, for the member who calls."""
+    if not isinstance(person.caller, SignedIn) or person.kind != "member":
+        return {"token": "inv_"}
+    email = person.caller.member.user.email
+    invitations.invite(email, "viewer", by=factories.owner_of(factories.make_workspace("Third")))
+    return {"token": link_for(email).split("/")[2]}
+
+
 def event(scene: Scene, person: Person) -> dict[str, Any]:
     return {"events": [{"id": str(uuid4()), "name": "looked", "at": "2026-01-01T00:00:00Z"}]}
 
@@ -74,6 +94,38 @@ def always(**fields: Any) -> Body:
 RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/session"): Right(body=credentials),
     ("DELETE", "/api/v1/session"): Right(204),
+    ("POST", "/api/v1/session/codes"): Right(202, always(email="ada@team.example")),
+    ("POST", "/api/v1/session/code"): Right(body=code),
+    ("PUT", "/api/v1/password"): Right(204, always(present=factories.PASSWORD, password="nine lamps in a row")),
+    ("POST", "/api/v1/invitations"): Right(201, always(email="new@guest.example", role="agent")),
+    ("POST", "/api/v1/invitations/accept"): Right(body=acceptance),
+    ("DELETE", "/api/v1/invitations/<uuid:invitation_id>"): Right(204),
+    ("POST", "/api/v1/invitations/<uuid:invitation_id>/mail"): Right(),
+    ("PUT", "/api/v1/workspace/sign-in"): Right(body=always(methods=["code"], sign_up="invited", domains=[])),
+    ("GET", "/mail/"): Right(404),
+    ("GET", "/mail/<slug:mail>/"): Right(404),
+    ("GET", "/mail/<slug:mail>/html/"): Right(404),
+    ("GET", "/code/"): Right(302),
+    ("POST", "/code/"): Right(302, form=True),
+    ("POST", "/sign-up/"): Right(302, form=True, body=always(email="new@guest.example")),
+    ("GET", "/welcome/"): Right(302),
+    ("POST", "/welcome/"): Right(302, form=True),
+    ("POST", "/reset/"): Right(form=True, body=always(email="new@guest.example")),
+    ("GET", "/reset/<str:token>/"): Right(400),
+    ("POST", "/reset/<str:token>/"): Right(400, form=True),
+    ("GET", "/invitations/<str:token>/"): Right(404),
+    ("POST", "/invitations/<str:token>/"): Right(404, form=True),
+    ("GET", "/first-run/"): Right(302),
+    ("POST", "/first-run/"): Right(302, form=True),
+    ("POST", "/settings/members/invitations/"): Right(
+        302, form=True, body=always(email="new@guest.example", role="agent")
+    ),
+    ("POST", "/settings/members/invitations/<uuid:invitation_id>/mail/"): Right(302, form=True),
+    ("POST", "/settings/members/invitations/<uuid:invitation_id>/revoke/"): Right(302, form=True),
+    ("POST", "/settings/security/sign-in/"): Right(302, form=True, body=always(methods="code", sign_up="invited")),
+    ("POST", "/settings/password/"): Right(
+        302, form=True, body=always(present=factories.PASSWORD, password="nine lamps in a row")
+    ),
     ("POST", "/api/v1/live/tickets"): Right(),
     ("PATCH", "/api/v1/workspace/messenger"): Right(body=always(greeting="Hello there")),
     ("PUT", "/api/v1/workspace/security"): Right(body=security),
@@ -147,12 +199,18 @@ def expected(endpoint: Endpoint, person: Person) -> tuple[int, str | None]:
     return right.answers, None
 
 
-def call(endpoint: Endpoint, person: Person, scene: Scene, ids: Mapping[str, Any]) -> Any:
+def body_of(endpoint: Endpoint, person: Person, scene: Scene) -> Any:
+    """Return what a handler is rightly called with; what has to be there for it is made."""
+    right = RIGHT.get((endpoint.verb, endpoint.name), Right())
+    return right.body(scene, person) if right.body else None
+
+
+def call(endpoint: Endpoint, person: Person, scene: Scene, ids: Mapping[str, Any], body: Any = None) -> Any:
     """Call a handler as this person, rightly but for who they are."""
     right = RIGHT.get((endpoint.verb, endpoint.name), Right())
     address = re.sub(r"<\w+:(\w+)>", lambda match: str(ids[match.group(1)]), endpoint.name)
     verb = "GET" if endpoint.verb == "ANY" else endpoint.verb
-    body = right.body(scene, person) if right.body else None
+    body = body_of(endpoint, person, scene) if body is None else body
     headers = dict(person.caller.headers)
     if endpoint.name.endswith("/widget/boot"):
         headers["Origin"] = factories.ORIGIN

@@ -22,7 +22,7 @@ from tests.live import LiveSocket
 from tests.processes import Installation, fetch
 from tests.security.cases import case
 from tests.security.scene import Scene
-from tests.security.test_matrix import ENDPOINTS, call
+from tests.security.test_matrix import ENDPOINTS, body_of, call
 
 WORD = "kanarienvogel"
 PASSWORD = f"{WORD}-password-of-mine"
@@ -153,9 +153,10 @@ def test_an_error_of_ours_tells_nothing_but_its_requests_id(
     monkeypatch.setattr(view_class, endpoint.verb.lower(), breaks)
     person = cell.person("the visitor" if endpoint.access.visitor and not endpoint.access.member else "owner")
     person.caller.client.raise_request_exception = False
+    body = body_of(endpoint, person, cell)
     try:
         with nothing_happens():
-            response = call(endpoint, person, cell, cell.ids)
+            response = call(endpoint, person, cell, cell.ids, body or {})
     finally:
         person.caller.client.raise_request_exception = True
     assert response.status_code == 500

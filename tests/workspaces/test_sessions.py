@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.audit.models import AuditEntry
 from apps.workspaces import actions
 from apps.workspaces.models import Member, Workspace
 from tests import callers, factories
 from tests.callers import Caller, SignedIn, refusal
-from tests.database import nothing_happens
+from tests.database import nothing_happens, shapes_of
 from tests.factories import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -54,7 +56,7 @@ def test_wrong_passwords_unknown_addresses_and_people_without_a_seat_get_one_ans
     disabled.is_active = False
     disabled.save()
     seatless = factories.make_user()
-    with nothing_happens():
+    with nothing_happens(but={"core_effect"}):
         answers = [
             sign_in(callers.nobody(), owner.email, "a wrong password"),
             sign_in(callers.nobody(), owner.email, PASSWORD.upper()),
@@ -86,6 +88,15 @@ def test_an_unknown_address_costs_as_much_hashing_as_a_wrong_password(
         hashed.clear()
         sign_in(callers.nobody(), email, "a wrong password")
         assert hashed == ["a wrong password"], email
+
+
+def test_an_unknown_address_costs_as_much_as_a_wrong_password(workspace: Workspace) -> None:
+    done = []
+    for email in (factories.owner_of(workspace).user.email, "nobody@team.example"):
+        with CaptureQueriesContext(connection) as captured:
+            sign_in(callers.nobody(), email, "a wrong password")
+        done.append(shapes_of(captured))
+    assert done[0] == done[1], "the same statements: what is put on record for one is written for the other too"
 
 
 @pytest.mark.parametrize(
