@@ -28,8 +28,9 @@ from apps.visitors import actions as visitors  # noqa: E402
 from apps.visitors.models import Visitor, VisitorSession  # noqa: E402
 from apps.visitors.readable_ids import readable_id  # noqa: E402
 from apps.workspaces import actions as workspaces  # noqa: E402
-from apps.workspaces.models import Member, User, Workspace  # noqa: E402
+from apps.workspaces.models import Member, User, UserSession, Workspace  # noqa: E402
 from apps.workspaces.sessions import WORKSPACE_KEY  # noqa: E402
+from apps.workspaces.user_sessions import SESSION_ID_KEY  # noqa: E402
 from bench import fill, lists  # noqa: E402
 from bench.remote import serve  # noqa: E402
 
@@ -93,11 +94,10 @@ class Backstage(lists.Lists):
         agents = list(self._agents(workspace))
         if count > SOCKETS_A_MEMBER * len(agents):
             raise ValueError(f"{len(agents)} agents are too few for {count} sockets")
-        keys = {agent.pk: self._session(agent) for agent in agents[: -(-count // SOCKETS_A_MEMBER)]}
+        for agent in agents[: -(-count // SOCKETS_A_MEMBER)]:
+            self._session(agent)
         return [
-            workspaces.issue_ticket(agent, keys[agent.pk])
-            for number in range(count)
-            for agent in [agents[number // SOCKETS_A_MEMBER]]
+            workspaces.issue_ticket(agent) for number in range(count) for agent in [agents[number // SOCKETS_A_MEMBER]]
         ]
 
     def cookies(self, workspace: str, count: int) -> list[str]:
@@ -115,6 +115,15 @@ class Backstage(lists.Lists):
         session[HASH_SESSION_KEY] = agent.user.get_session_auth_hash()
         session[WORKSPACE_KEY] = str(agent.workspace_id)
         session.create()
+        row = UserSession.objects.create(
+            user=agent.user,
+            kind=UserSession.Kind.BROWSER,
+            session_key=session.session_key or "",
+            auth_hash=agent.user.get_session_auth_hash(),
+        )
+        session[SESSION_ID_KEY] = str(row.pk)
+        session.save()
+        agent.session_id = row.pk
         return str(session.session_key)
 
     def answer(self, workspace: str, ids: list[str]) -> float:

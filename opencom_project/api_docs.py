@@ -21,6 +21,17 @@ SECURITY = {
         "scheme": "bearer",
         "description": "A visitor's token, wst_…, from the messenger's boot.",
     },
+    "memberToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "An app's access token, from POST /api/v1/tokens; X-Workspace names the workspace.",
+    },
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A workspace's API key, oca_…; what it may is said by its scopes.",
+    },
     "memberSession": {
         "type": "apiKey",
         "in": "cookie",
@@ -79,6 +90,7 @@ def _described(access: Access | None) -> str:
     if access.public:
         return "anybody"
     who = [f"members with {access.member}" if access.member != ANY else "members"] if access.member else []
+    who += [f"keys with {access.key}"] if access.key else []
     return " and ".join([*who, *(["visitors"] if access.visitor else [])])
 
 

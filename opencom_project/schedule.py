@@ -13,9 +13,9 @@ from django.apps import apps
 from django.db import connection
 
 from apps.conversations.inbox import fold_counts
-from apps.core import effects, limits, streams, webhooks
+from apps.core import effects, idempotency, limits, streams, webhooks
 from apps.visitors.actions import forget_ended_sessions
-from apps.workspaces import codes, passwords
+from apps.workspaces import codes, passwords, user_sessions
 from apps.workspaces.actions import forget_ended_tickets
 
 
@@ -36,6 +36,8 @@ JOBS = {
     "forget ended tickets": Job(forget_ended_tickets, 3600, "bulk"),
     "forget ended codes": Job(codes.forget_ended, 3600, "bulk"),
     "forget ended links to passwords": Job(passwords.forget_ended, 3600, "bulk"),
+    "forget members' ended sessions": Job(user_sessions.forget_ended, 3600, "bulk"),
+    "forget kept answers": Job(idempotency.forget_old, 3600, "bulk"),
     "forget paid effects": Job(effects.forget_done, 3600, "bulk"),
     "forget received webhooks": Job(webhooks.forget_receipts, 3600, "bulk"),
     "forget full buckets": Job(limits.forget_full, 3600, "bulk"),

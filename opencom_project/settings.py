@@ -146,7 +146,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
-SESSION_COOKIE_AGE = 7 * 24 * 3600
+# How long a session really lasts is said by its row (apps/workspaces/user_sessions.py); the cookie must not end before it.
+SESSION_COOKIE_AGE = 30 * 24 * 3600
 
 # The edge
 

@@ -11,7 +11,8 @@ from django.http import HttpResponseBase
 from django.test import Client
 
 from apps.visitors.models import Visitor
-from apps.workspaces.models import Member, Workspace
+from apps.workspaces import keys
+from apps.workspaces.models import ApiKey, Member, Workspace
 from tests import factories
 from tests.factories import ORIGIN
 
@@ -81,6 +82,23 @@ class SignedIn(Caller):
         session.save()
 
 
+class Keyed(Caller):
+    """An integration with an API key."""
+
+    def __init__(self, token: str, key: ApiKey) -> None:
+        super().__init__(Authorization=f"Bearer {token}")
+        self.token = token
+        self.key = key
+
+
+class App(Caller):
+    """A member's app, with an access token."""
+
+    def __init__(self, member: Member, access: str) -> None:
+        super().__init__(Authorization=f"Bearer {access}", X_Workspace=str(member.workspace_id))
+        self.member = member
+
+
 class Booted(Caller):
     """A visitor with a token, on a page of ORIGIN."""
 
@@ -99,6 +117,25 @@ def signed_in(workspace: Workspace, role: str = "agent", **fields: Any) -> Signe
     return SignedIn(
         factories.owner_of(workspace) if role == "owner" else factories.make_member(workspace, role, **fields)
     )
+
+
+def keyed(maker: Member, *scopes: str, **fields: Any) -> Keyed:
+    """Return a new key's caller. Without scopes it gets one that opens nothing that tests ask for."""
+    key, token = keys.make(fields.pop("name", "Importer"), scopes or ("audit.read",), by=maker, **fields)
+    return Keyed(token, key)
+
+
+def tokens_of(member: Member) -> dict[str, Any]:
+    """Sign a member in as an app does; returns what it is answered."""
+    answer = nobody().post("/tokens", {"email": member.user.email, "password": factories.PASSWORD})
+    assert answer.status_code == 201, answer.content
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def app_of(member: Member) -> App:
+    """Return the caller of a member's app."""
+    return App(member, tokens_of(member)["access_token"])
 
 
 def booted(workspace: Workspace, **details: Any) -> Booted:

@@ -68,10 +68,23 @@ def empty() -> None:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {guard}")
 
 
+REFUSED = "SELECT id FROM audit_auditentry WHERE action = 'access.refused'"
+OVERLOOKED = {
+    "audit_auditentry": f"t.id NOT IN ({REFUSED})",
+    "audit_unsealedentry": f"t.entry_id NOT IN ({REFUSED})",
+}
+"""Rows that a refusal writes, because it is on record that it was one."""
+
+
+SEEN = {"workspaces_apikey": "to_jsonb(t) - 'used_at'"}
+"""What is looked at of a row of which a part says only that it was looked up."""
+
+
 def fingerprint() -> dict[str, tuple[int, str]]:
     """Return each table's number of rows and a hash of what is in them."""
     parts = [
-        f"SELECT '{table}', count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t"
+        f"SELECT '{table}', count(*), md5(coalesce(string_agg(seen, '|' ORDER BY seen), '')) FROM ("
+        f"SELECT ({SEEN.get(table, 't')})::text AS seen FROM {table} AS t WHERE {OVERLOOKED.get(table, 'true')}) AS rows"
         for table in tables()
         if table not in RESTLESS
     ]

@@ -66,7 +66,7 @@ class AuditLog(APIView):
     actor: Member
 
     @extend_schema(operation_id="audit_list", parameters=[ListInput], responses=answer(EntriesShape))
-    @allow(member="audit.read")
+    @allow(member="audit.read", key="audit.read")
     def get(self, request: Request) -> Response:
         """List entries, the newest first."""
         asked = self.asked(ListInput)

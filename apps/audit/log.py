@@ -17,7 +17,7 @@ from apps.core.access import Actor
 from apps.core.cursors import newest_first
 from apps.workspaces.models import Member
 
-ACTOR_KINDS = ("visitor", "system")
+ACTOR_KINDS = ("visitor", "key", "system")
 NOBODY = "nobody"
 GONE = "a former member"
 
@@ -60,7 +60,7 @@ def page_of(
 
 def action_names() -> list[str]:
     """Return the names of everything that is written down, in the order of the alphabet."""
-    return sorted(name for name, event in events.registry.items() if event.audited)
+    return sorted(name for name, event in events.registry.items() if event.audited or event.phrase)
 
 
 def items(entries: Iterable[AuditEntry], reader: Actor) -> list[EntryShape]:

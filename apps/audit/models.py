@@ -7,14 +7,14 @@ from django.db.models.functions import Now
 
 from apps.core.access import Actor
 from apps.core.ids import uuid7
-from apps.workspaces.models import Member, Workspace
+from apps.workspaces.models import ApiKey, Member, Workspace
 
 
 class AuditQuerySet(models.QuerySet["AuditEntry"]):
     def visible_to(self, actor: Actor) -> AuditQuerySet:
-        """Members see their workspace's entries; whether they may is the handler's to say."""
+        """Members and keys see their workspace's entries; whether they may is the handler's to say."""
         match actor:
-            case Member():
+            case Member() | ApiKey():
                 return self.filter(workspace_id=actor.workspace_id)
             case _:
                 return self.none()

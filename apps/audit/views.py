@@ -40,7 +40,7 @@ class FilterForm(forms.Form):
         named = [(name, name.replace("_", " ").replace(".", ": ", 1).capitalize()) for name in log.action_names()]
         members = Member.objects.visible_to(reader).select_related("user").order_by("user__name", "pk")
         people = [(str(member.pk), member.label) for member in members]
-        others = [("visitor", "Visitors"), ("system", "Opencom itself")]
+        others = [("visitor", "Visitors"), ("key", "API keys"), ("system", "Opencom itself")]
         self.fields["action"] = forms.ChoiceField(choices=[("", "Every action"), *named], required=False)
         self.fields["actor"] = forms.ChoiceField(choices=[("", "Everybody"), *people, *others], required=False)
 

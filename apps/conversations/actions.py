@@ -19,9 +19,9 @@ from apps.core.access import Actor
 from apps.core.events import emit
 from apps.core.failpoints import failpoint
 from apps.visitors.models import Visitor
-from apps.workspaces.models import Member
+from apps.workspaces.models import ApiKey, Member
 
-ONCE = ("visitor_message_once", "member_message_once")
+ONCE = ("visitor_message_once", "member_message_once", "key_message_once")
 
 
 class ClientIdReused(ValueError):
@@ -104,9 +104,10 @@ def _refuse_unseen(conversation: Conversation, entry: Entry, seen_seq: int) -> N
     """Raise NewerReply where somebody else of the team wrote after what the sender has seen, unless this was stored before."""
     Conversation.objects.select_for_update().only("pk").get(pk=conversation.pk)
     newer = Message.objects.filter(conversation=conversation, seq__gt=seen_seq).exclude(kind=Message.Kind.EVENT)
-    if Message.objects.filter(conversation=conversation, member_id=entry.by.pk, client_id=entry.client_id).exists():
+    own = _author(entry.by)
+    if Message.objects.filter(conversation=conversation, client_id=entry.client_id, **own).exists():
         return
-    if count := newer.exclude(member_id=entry.by.pk).count():
+    if count := newer.exclude(**own).count():
         raise NewerReply(count)
 
 
@@ -118,9 +119,8 @@ def _stored(
     kind: Message.Kind,
     attachments: Sequence[UUID],
 ) -> Message:
-    author = {"visitor_id": by.pk} if isinstance(by, Visitor) else {"member_id": by.pk}
     message = Message.objects.prefetch_related("attachments").get(
-        conversation=conversation, client_id=client_id, **author
+        conversation=conversation, client_id=client_id, **_author(by)
     )
     same = (message.body, message.kind, {a.pk for a in message.attachments.all()}) == (body, kind, set(attachments))
     if not same:
@@ -128,7 +128,16 @@ def _stored(
     return message
 
 
+def _author(by: Actor) -> dict[str, Any]:
+    """Return by which column a message knows its author."""
+    column = "visitor_id" if isinstance(by, Visitor) else "key_id" if isinstance(by, ApiKey) else "member_id"
+    return {column: by.pk}
+
+
 def _bind(ids: Sequence[UUID], message: Message, by: Actor) -> None:
+    if isinstance(by, ApiKey):
+        # A key uploads nothing, so no file is one that it may send.
+        raise AttachmentGone
     uploader = {"visitor_id": by.pk} if isinstance(by, Visitor) else {"member_id": by.pk}
     bound = Attachment.objects.filter(
         pk__in=ids, workspace_id=message.workspace_id, message=None, staged_until__gt=clock.now(), **uploader

@@ -130,7 +130,7 @@ class Conversations(APIView):
     """The conversations the caller can see."""
 
     @extend_schema(operation_id="conversations_list", parameters=[ListInput], responses=answer(RowsShape, OwnRowsShape))
-    @allow(member="conversations.read", visitor=True)
+    @allow(member="conversations.read", visitor=True, key="conversations.read")
     def get(self, request: Request) -> Response:
         """List conversations, the newest first."""
         asked = self.asked(ListInput)
@@ -153,7 +153,7 @@ class Conversations(APIView):
         request=StartInput,
         responses={201: answer(StartedShape, OwnStartedShape), 200: answer(StartedShape, OwnStartedShape)},
     )
-    @allow(member="conversations.reply", visitor=True)
+    @allow(member="conversations.reply", visitor=True, key="conversations.reply")
     def post(self, request: Request) -> Response:
         """Start a conversation with its first message. Sent twice with one client_id it is started once."""
         data = self.checked(StartInput)
@@ -226,7 +226,7 @@ class ConversationView(ConversationScoped):
     """One conversation."""
 
     @extend_schema(responses=answer(DetailShape, OwnDetailShape))
-    @allow(member="conversations.read", visitor=True)
+    @allow(member="conversations.read", visitor=True, key="conversations.read")
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Return the conversation's row and who has seen what."""
         detail = own_detail_item if self.actor.kind == "visitor" else detail_item
@@ -255,7 +255,7 @@ class Messages(ConversationScoped):
         return rows.select_related("visitor").only("workspace_id", "head", "public_head", *label)
 
     @extend_schema(parameters=[LogInput], responses=answer(MessagesShape))
-    @allow(member="conversations.read", visitor=True)
+    @allow(member="conversations.read", visitor=True, key="conversations.read")
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """Return entries in ascending order: after a number, before one, or the newest."""
         asked = self.asked(LogInput)
@@ -276,7 +276,7 @@ class Messages(ConversationScoped):
         return Response({"items": items, "head": head, "more": len(page) > asked["limit"]})
 
     @extend_schema(request=MessageInput, responses={201: answer(MessageShape), 200: answer(MessageShape)})
-    @allow(member="conversations.reply", visitor=True)
+    @allow(member="conversations.reply", visitor=True, key="conversations.reply")
     def post(self, request: Request, conversation_id: UUID) -> Response:
         """Send a message, or among members a note. Sent twice with one client_id it is stored once."""
         data = self.checked(MessageInput)
@@ -305,7 +305,7 @@ class StatusView(ConversationScoped):
     """Whether a conversation is open, snoozed or closed."""
 
     @extend_schema(request=StatusInput, responses=answer(RowShape))
-    @allow(member="conversations.close")
+    @allow(member="conversations.close", key="conversations.close")
     def put(self, request: Request, conversation_id: UUID) -> Response:
         """Open, snooze (until a time, or the next reply) or close."""
         data = self.checked(StatusInput)
@@ -331,7 +331,7 @@ class AssigneeView(ConversationScoped):
     """Whose conversation this is."""
 
     @extend_schema(request=AssigneeInput, responses=answer(RowShape))
-    @allow(member="conversations.assign")
+    @allow(member="conversations.assign", key="conversations.assign")
     def put(self, request: Request, conversation_id: UUID) -> Response:
         """Assign to a member, or to nobody."""
         member = _member(self.actor, self.checked(AssigneeInput)["member"])

@@ -61,6 +61,7 @@ class MessageSent(ConversationEvent):
     """Somebody added a message or a note to a conversation."""
 
     name = "conversation.message_sent"
+    phrase = "wrote in a conversation"
     message: Message
     counted: bool
 
@@ -80,6 +81,7 @@ class ConversationStarted(ConversationEvent):
     """A conversation began, with its first message."""
 
     name = "conversation.started"
+    phrase = "started a conversation"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -113,7 +113,7 @@ def message_item(message: Message, actor: Actor, visitor_label: str = "") -> Mes
         "kind": message.kind,
         "author": {
             "kind": message.author_kind,
-            "id": message.member_id or message.visitor_id,
+            "id": message.member_id or message.visitor_id or message.key_id,
             "name": visitor_label if message.author_kind == Message.Author.VISITOR else message.author_name,
             "avatar_url": None,
         },

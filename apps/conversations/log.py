@@ -18,7 +18,7 @@ from apps.conversations.models import Message
 from apps.core.access import Actor
 from apps.core.ids import uuid7
 from apps.visitors.models import Visitor
-from apps.workspaces.models import Member
+from apps.workspaces.models import ApiKey, Member
 from apps.workspaces.public import public_name
 
 PREVIEW_CHARACTERS = 140
@@ -49,7 +49,7 @@ class Appended:
 def append(conversation_id: UUID, entry: Entry) -> Appended | None:
     """Append an entry. Belongs inside a transaction. Returns None where there is no such conversation.
 
-    Raises IntegrityError (visitor_message_once, member_message_once) where this author has used the client id before.
+    Raises IntegrityError (visitor_message_once, member_message_once, key_message_once) where this author has used the client id before.
     """
     author = _author_kind(entry.by)
     public = entry.kind == Message.Kind.MESSAGE
@@ -64,6 +64,7 @@ def append(conversation_id: UUID, entry: Entry) -> Appended | None:
         "preview_name": entry.by.label,
         "member": entry.by.pk if isinstance(entry.by, Member) else None,
         "visitor": entry.by.pk if isinstance(entry.by, Visitor) else None,
+        "key": entry.by.pk if isinstance(entry.by, ApiKey) else None,
         "client_id": entry.client_id,
         "body": entry.body,
         "files": entry.files,
@@ -112,9 +113,9 @@ WITH before AS MATERIALIZED (
 ), stored AS (
   INSERT INTO conversations_message
     (id, workspace_id, conversation_id, seq, public_seq, kind, author_kind, author_name,
-     member_id, visitor_id, client_id, body, data, files, created_at)
+     member_id, visitor_id, key_id, client_id, body, data, files, created_at)
   SELECT %(id)s, workspace_id, id, head, CASE WHEN %(public)s THEN public_head END, %(kind)s, %(author_kind)s, %(author_name)s,
-    %(member)s, %(visitor)s, %(client_id)s, %(body)s, %(data)s::jsonb, %(files)s,
+    %(member)s, %(visitor)s, %(key)s, %(client_id)s, %(body)s, %(data)s::jsonb, %(files)s,
     CASE WHEN %(spoken)s THEN last_at ELSE greatest(clock_timestamp(), last_at) END
   FROM placed
   RETURNING seq, public_seq, created_at
@@ -138,6 +139,7 @@ def _message(
         author_name=values["author_name"],
         member_id=values["member"],
         visitor_id=values["visitor"],
+        key_id=values["key"],
         client_id=values["client_id"],
         body=entry.body,
         data=entry.data,
@@ -147,9 +149,13 @@ def _message(
 
 
 def _author_kind(actor: Actor) -> str:
+    if isinstance(actor, ApiKey):
+        return Message.Author.BOT
     return actor.kind if actor.kind in Message.Author.values else Message.Author.SYSTEM
 
 
 def _author_name(actor: Actor) -> str:
     """Return the name an entry keeps: for members the one visitors may see; a visitor's own is looked up, it may change."""
+    if isinstance(actor, ApiKey):
+        return actor.name
     return public_name(actor) if isinstance(actor, Member) else ""

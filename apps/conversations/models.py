@@ -13,14 +13,14 @@ from apps.core import limits
 from apps.core.access import Actor
 from apps.core.ids import uuid7
 from apps.visitors.models import Visitor
-from apps.workspaces.models import Member, Workspace
+from apps.workspaces.models import ApiKey, Member, Workspace
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def visible_to(self, actor: Actor) -> ConversationQuerySet:
-        """Members see their workspace's conversations, a visitor its own once there is something in it for them."""
+        """Members and keys see their workspace's conversations, a visitor its own once there is something in it for them."""
         match actor:
-            case Member():
+            case Member() | ApiKey():
                 return self.filter(workspace_id=actor.workspace_id)
             case Visitor():
                 return self.filter(visitor_id=actor.pk, public_head__gt=0)
@@ -125,9 +125,9 @@ class Conversation(models.Model):
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def visible_to(self, actor: Actor) -> MessageQuerySet:
-        """Members see everything of their workspace, a visitor what is public in its own conversations."""
+        """Members and keys see everything of their workspace, a visitor what is public in its own conversations."""
         match actor:
-            case Member():
+            case Member() | ApiKey():
                 return self.filter(workspace_id=actor.workspace_id)
             case Visitor():
                 return self.filter(conversation__visitor_id=actor.pk, public_seq__isnull=False)
@@ -159,6 +159,7 @@ class Message(models.Model):
     author_name = models.CharField(max_length=limits.NAME_CHARACTERS, blank=True)
     member = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
     visitor = models.ForeignKey(Visitor, models.CASCADE, null=True, related_name="+")
+    key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+", db_index=False)
     client_id = models.UUIDField()
     body = models.TextField(blank=True)
     data = models.JSONField(default=dict)
@@ -174,6 +175,7 @@ class Message(models.Model):
     conversation_id: UUID
     member_id: UUID | None
     visitor_id: UUID | None
+    key_id: UUID | None
     objects: ClassVar[MessageQuerySet] = MessageQuerySet.as_manager()  # type: ignore[assignment]
 
     class Meta:
@@ -183,6 +185,11 @@ class Message(models.Model):
             models.UniqueConstraint(fields=["conversation", "visitor", "client_id"], name="visitor_message_once"),
             models.UniqueConstraint(fields=["conversation", "member", "client_id"], name="member_message_once"),
             models.UniqueConstraint(fields=["workspace", "id"], name="message_in_workspace"),
+            models.UniqueConstraint(
+                fields=["conversation", "key", "client_id"],
+                condition=models.Q(key__isnull=False),
+                name="key_message_once",
+            ),
             models.CheckConstraint(
                 condition=models.Q(visitor=None) | models.Q(member=None), name="message_has_one_author"
             ),
@@ -208,6 +215,8 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
         match actor:
             case Member():
                 return self.filter(sent | models.Q(member=actor), workspace_id=actor.workspace_id)
+            case ApiKey():
+                return self.filter(sent, workspace_id=actor.workspace_id)
             case Visitor():
                 sent &= models.Q(message__conversation__visitor_id=actor.pk, message__public_seq__isnull=False)
                 return self.filter(sent | models.Q(visitor=actor), workspace_id=actor.workspace_id)

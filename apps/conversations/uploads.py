@@ -109,7 +109,7 @@ class AttachmentView(APIView):
     """One file."""
 
     @extend_schema(responses=answer(AttachmentShape))
-    @allow(member="conversations.read", visitor=True)
+    @allow(member="conversations.read", visitor=True, key="conversations.read")
     def get(self, request: Request, attachment_id: UUID) -> Response:
         """Return the file's description with a fresh address."""
         attachment = Attachment.objects.visible_to(self.actor).filter(pk=attachment_id).first()

@@ -20,7 +20,7 @@ class NotIdentified(PermissionDenied):
 
 
 class Actor(Protocol):
-    """Whoever causes a request, a task or an event: a member, a visitor, the system."""
+    """Whoever causes a request, a task or an event: a member, a visitor, an API key, the system."""
 
     kind: ClassVar[str]
 
@@ -78,16 +78,20 @@ class Access:
     member: str | None = None
     visitor: bool = False
     public: bool = False
+    key: str | None = None
 
 
-def allow(*, member: str | None = None, visitor: bool = False, public: bool = False) -> Callable[[Handler], Handler]:
+def allow(
+    *, member: str | None = None, visitor: bool = False, public: bool = False, key: str | None = None
+) -> Callable[[Handler], Handler]:
     """Declare who may call this handler. The only place its access is written.
 
-    ``member`` names the permission a member needs (``ANY`` for none in particular); ``public`` needs nobody.
+    ``member`` names the permission a member needs (``ANY`` for none in particular), ``key`` the scope that an API key needs;
+    ``public`` needs nobody.
     """
 
     def mark(handler: Handler) -> Handler:
-        handler.access = Access(member=member, visitor=visitor, public=public)
+        handler.access = Access(member=member, visitor=visitor, public=public, key=key)
         return handler
 
     return mark

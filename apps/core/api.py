@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar
 
+from django.core.exceptions import PermissionDenied
 from rest_framework import exceptions, serializers
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView as DRFView
 
-from apps.core import access, limits
+from apps.core import access, idempotency, limits
 from apps.core.access import Actor
+from apps.core.limits import Charge
+from apps.core.slots import ask
 
 
 class APIView(DRFView):
     """A view closed until a handler is opened with ``@allow``. ``self.actor`` is who asks."""
 
     actor: Actor
+    answers_secrets: ClassVar[bool] = False
+    """Whether what it answers may be kept nowhere: then it takes no ``Idempotency-Key``."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -26,14 +31,20 @@ class APIView(DRFView):
         if handler is None:
             raise exceptions.MethodNotAllowed(request.method or "")
         actor: Actor | None = request.auth  # type: ignore[assignment]
+        if actor is not None:
+            self.actor = actor
+            _spend_on_request(actor)
         try:
             access.check(handler, actor)
         except access.NotIdentified:
             raise exceptions.NotAuthenticated() from None
-        if actor is not None:
-            self.actor = actor
-            if actor.kind == "member":
-                limits.spend(limits.MEMBER_REQUESTS, actor.pk)
+        if actor is not None and (once := idempotency.once(handler, request, actor, keeps=not self.answers_secrets)):
+            setattr(self, (request.method or "").lower(), once)
+
+    def handle_exception(self, exc: Exception) -> Any:
+        if isinstance(exc, (PermissionDenied, exceptions.PermissionDenied)) and hasattr(self, "actor"):
+            ask("edge.refused", self.actor, self.request._request)
+        return super().handle_exception(exc)
 
     def checked(self, serializer: type[Input]) -> dict[str, Any]:
         """Return the body as the serializer checks it. Raises ValidationError, answered as 400."""
@@ -48,6 +59,14 @@ class APIView(DRFView):
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+def _spend_on_request(actor: Actor) -> None:
+    if actor.kind == "member":
+        limits.spend(limits.MEMBER_REQUESTS, actor.pk)
+    elif actor.kind == "key":
+        workspace_id = getattr(actor, "workspace_id", None)
+        limits.spend_all(Charge(limits.KEY_REQUESTS, actor.pk), Charge(limits.WORKSPACE_KEY_REQUESTS, workspace_id))
 
 
 @cache

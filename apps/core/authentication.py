@@ -15,14 +15,17 @@ from apps.core.access import Actor
 from apps.core.errors import Invalid, SessionExpired
 from apps.core.slots import ask
 
+TOKENS = ("wst_", "oca_", "ort_", "eyJ")
+"""How the credentials begin that nobody may write into an address: visitors' tokens, API keys, refresh tokens, access tokens."""
+
 
 class ActorAuthentication(BaseAuthentication):
-    """Find the one actor behind a request: a visitor by bearer token, or a member by session cookie, never both."""
+    """Find the one actor behind a request: by bearer token a visitor, an API key or a member's app, by session cookie a member; never two."""
 
     def authenticate(self, request: Request) -> tuple[None, Actor] | None:
         header = request.META.get("HTTP_AUTHORIZATION", "")
         cookie = settings.SESSION_COOKIE_NAME in request.COOKIES
-        if any(value.startswith("wst_") for values in request.GET.lists() for value in values[1]):
+        if any(value.startswith(TOKENS) for values in request.GET.lists() for value in values[1]):
             raise Invalid(
                 "A token in an address ends up in logs. Send it as Authorization: Bearer.", "credential_in_url"
             )

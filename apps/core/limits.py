@@ -72,6 +72,19 @@ PROOF_SECONDS = 30 * 60
 SIGN_UP_DOMAINS = 20
 NEW_WORKSPACE_SECONDS = 7 * 24 * 3600
 """A workspace is new for a week: it may invite fewer people."""
+MEMBER_SESSION_IDLE_SECONDS = 7 * 24 * 3600
+MEMBER_SESSION_SECONDS = 30 * 24 * 3600
+"""However much a session is used, its owner proves who they are once a month."""
+SEEN_EVERY_SECONDS = 60
+"""How often it is written down that a session or a key was used."""
+CONFIRMED_SECONDS = 600
+"""How long a password that was given opens what is sensitive (OWASP ASVS 7.5)."""
+ACCESS_TOKEN_SECONDS = 900
+REFRESH_GRACE_SECONDS = 30
+"""How long a refresh token may be sent again by an app that didn't get the answer."""
+IDEMPOTENCY_SECONDS = 24 * 3600
+API_KEYS = 50
+OWNERSHIP_OFFER_SECONDS = 72 * 3600
 SESSION_LIFETIME_DEFAULT = 24 * 3600
 SESSION_LIFETIME_MIN = 3600
 SESSION_LIFETIME_MAX = 7 * 24 * 3600
@@ -138,6 +151,14 @@ SEARCHES = Limit("searches", 30, 60, 20)
 AUDIT_EXPORTS = Limit("audit_exports", 5, 24 * 3600, 5, Gone.CLOSED)
 """By workspace: a copy of the whole log is seldom needed, and wanted by whoever has stolen a session."""
 MEMBER_REQUESTS = Limit("member_requests", 600, 60, 120)
+KEY_REQUESTS = Limit("key_requests", 300, 60, 100)
+WORKSPACE_KEY_REQUESTS = Limit("workspace_key_requests", 1000, 60, 200)
+"""By workspace, whichever of its keys asks: a second key must not be a second allowance."""
+REFRESHES_BY_ADDRESS = Limit("refreshes_by_address", 120, 300, 60)
+"""An app asks four times an hour; an office of thirty behind one address starts the day together."""
+KEYS_MADE = Limit("keys_made", 20, 3600, 10, Gone.CLOSED)
+REFUSALS_RECORDED = Limit("refusals_recorded", 20, 3600, 5)
+"""By actor: what is refused beyond this is refused all the same, but fills nobody's audit log."""
 SOCKETS_BY_ADDRESS = Limit("sockets_by_address", 60, 60, 60)
 WEBHOOKS = Limit("webhooks", 3000, 60, 200)
 """By receiver: a provider sends again what is refused."""

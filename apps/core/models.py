@@ -108,3 +108,23 @@ class Job(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class KeptAnswer(models.Model):
+    """What a write with an ``Idempotency-Key`` was answered: asked again within a day, it is answered the same and not done twice."""
+
+    id = models.BigAutoField(primary_key=True)
+    workspace_id = models.UUIDField()
+    actor_id = models.UUIDField()
+    key = models.CharField(max_length=255)
+    request_hash = models.BinaryField(max_length=32, help_text="SHA-256 of method, address and body.")
+    status = models.PositiveSmallIntegerField(default=0, help_text="0 while the request is being answered.")
+    body = models.BinaryField(default=bytes)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["actor_id", "key"], name="answer_kept_once")]
+        indexes = [models.Index(fields=["created_at"], name="answer_kept_since")]
+
+    def __str__(self) -> str:
+        return f"{self.actor_id} {self.key}"

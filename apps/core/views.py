@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.views import View
@@ -31,12 +32,18 @@ class Page(View):
             access.check(handler, actor)
         except access.NotIdentified:
             return redirect_to_login(request.get_full_path())
+        except PermissionDenied:
+            ask("edge.refused", actor, request)
+            raise
         if actor is not None:
             self.actor = actor
         try:
             response: HttpResponseBase = handler(request, *args, **kwargs)
         except NotVisible as error:
             raise Http404 from error
+        except PermissionDenied:
+            ask("edge.refused", actor, request)
+            raise
         if isinstance(response, HttpResponse):
             response.headers.setdefault("Cache-Control", "no-store")
         return response

@@ -260,7 +260,7 @@ class Directory(APIView):
     actor: Member
 
     @extend_schema(operation_id="visitors_list", parameters=[DirectoryInput], responses=answer(VisitorsShape))
-    @allow(member="users.read")
+    @allow(member="users.read", key="users.read")
     def get(self, request: Request) -> Response:
         """List visitors, who was here last first."""
         asked = self.asked(DirectoryInput)
@@ -274,7 +274,7 @@ class DirectoryEntry(APIView):
     """One visitor."""
 
     @extend_schema(responses=answer(VisitorShape))
-    @allow(member="users.read")
+    @allow(member="users.read", key="users.read")
     def get(self, request: Request, visitor_id: UUID) -> Response:
         """Return a visitor as members see them."""
         visitor = Visitor.objects.visible_to(self.actor).filter(pk=visitor_id).first()

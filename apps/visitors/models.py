@@ -14,14 +14,14 @@ from django.utils import timezone
 from apps.core import limits
 from apps.core.access import Access, Actor
 from apps.core.ids import uuid7
-from apps.workspaces.models import Member, Workspace
+from apps.workspaces.models import ApiKey, Member, Workspace
 
 
 class VisitorQuerySet(models.QuerySet["Visitor"]):
     def visible_to(self, actor: Actor) -> VisitorQuerySet:
-        """Members see the visitors of their workspace, a visitor sees itself."""
+        """Members and keys see the visitors of their workspace, a visitor sees itself."""
         match actor:
-            case Member():
+            case Member() | ApiKey():
                 return self.filter(workspace_id=actor.workspace_id)
             case Visitor():
                 return self.filter(pk=actor.pk)

@@ -93,7 +93,7 @@ class Password(APIView):
             raise serializers.ValidationError({"present": [str(error)]}) from error
         except ValidationError as error:
             raise serializers.ValidationError({"password": error.messages}) from error
-        sessions.go_on(request._request, self.actor.user)
+        sessions.go_on(request._request, self.actor)
         return Response(status=204)
 
 

@@ -140,7 +140,7 @@ class Password(Page):
             except Limited as limited:
                 form.add_error(None, f"Too many tries. {wait(limited)}")
             else:
-                sessions.go_on(request, self.actor.user)
+                sessions.go_on(request, self.actor)
                 return HttpResponseRedirect(f"{reverse('settings-password')}?saved")
         return self._form(form, status=422)
 

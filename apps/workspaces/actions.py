@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models.functions import Now
@@ -16,13 +17,16 @@ from apps.core.access import Actor, System
 from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import Exemption
-from apps.workspaces import origins
+from apps.workspaces import origins, user_sessions
 from apps.workspaces.events import (
+    AccessRefused,
+    KeyRevoked,
     MemberAdded,
     MemberChanged,
     MemberLetIn,
     MemberLockedOut,
     MemberRemoved,
+    MemberRenamed,
     MessengerChanged,
     MessengerFirstSeen,
     SecurityChanged,
@@ -30,7 +34,7 @@ from apps.workspaces.events import (
     SignedOut,
     WorkspaceCreated,
 )
-from apps.workspaces.models import Member, Messenger, Ticket, User, Workspace
+from apps.workspaces.models import ApiKey, Member, Messenger, Ticket, User, Workspace
 
 PRESENCE = Exemption("presence of members", "one statement notes everybody who is at a dashboard of this live process")
 TICKETS = Exemption("tickets", "who holds one is known only when it is found; the clock deletes those that nobody used")
@@ -63,7 +67,7 @@ def add_member(workspace: Workspace, user: User, role: str, *, by: Actor) -> Mem
 @transaction.atomic
 def change_role(member: Member, role: str, *, by: Actor) -> None:
     """Change a member's role. Raises LastOwner where the workspace would have none left."""
-    _keep_an_owner(member, becoming=role)
+    keep_an_owner(member, becoming=role)
     before, member.role = member.role, role
     member.save(update_fields=["role"])
     emit(MemberChanged(actor=by, member=member, before=before))
@@ -72,16 +76,26 @@ def change_role(member: Member, role: str, *, by: Actor) -> None:
 @transaction.atomic
 def remove_member(member: Member, *, by: Actor) -> None:
     """Take a seat away, at once for requests and within seconds for open sockets. Raises LastOwner."""
-    _keep_an_owner(member, becoming=None)
+    keep_an_owner(member, becoming=None)
+    _revoke_keys_of(member, by=by)
     emit(MemberRemoved(actor=by, member=member, user=member.user))
     Member.objects.filter(pk=member.pk).delete()
 
 
-def _keep_an_owner(member: Member, becoming: str | None) -> None:
+def _revoke_keys_of(member: Member, *, by: Actor) -> None:
+    """End the keys that somebody made: their access ends with their seat, whatever copies they keep."""
+    for key in ApiKey.objects.select_for_update().filter(maker=member, revoked_at=None):
+        ApiKey.objects.filter(pk=key.pk).update(revoked_at=Now())
+        emit(KeyRevoked(actor=by, key=key))
+
+
+def keep_an_owner(member: Member, becoming: str | None) -> None:
+    """Raise LastOwner where this member is the last owner and would be none any more. Belongs inside a transaction."""
     if member.role != Member.Role.OWNER or becoming == Member.Role.OWNER:
         return
-    owners = Member.objects.select_for_update().filter(workspace_id=member.workspace_id, role=Member.Role.OWNER)
-    if owners.count() < 2:
+    # Two owners who leave at once must see each other go.
+    Workspace.objects.select_for_update().get(pk=member.workspace_id)
+    if Member.objects.filter(workspace_id=member.workspace_id, role=Member.Role.OWNER).count() < 2:
         raise LastOwner("Make somebody else an owner first.")
 
 
@@ -89,6 +103,7 @@ def _keep_an_owner(member: Member, becoming: str | None) -> None:
 def deactivate_user(user: User, *, by: Actor, operator: User) -> None:
     """Lock somebody out of every workspace: at once for requests, within seconds for open sockets. On record in each of them."""
     User.objects.filter(pk=user.pk).update(is_active=False)
+    user_sessions.end(user, by=by)
     for member in user.memberships.select_related("user", "workspace"):
         emit(MemberLockedOut(actor=by, member=member, operator=operator))
 
@@ -108,10 +123,30 @@ def record_sign_in(member: Member, method: str) -> None:
 
 
 @transaction.atomic
-def record_sign_out(member: Member, session_key: str) -> None:
-    """Put a sign-out on record and void the session's tickets; sockets of the session close within seconds."""
-    Ticket.objects.filter(member=member, session_key=session_key).delete()
+def record_sign_out(member: Member) -> None:
+    """Put a sign-out on record and end its session with its tickets; the session's sockets close within seconds."""
+    if member.session_id is not None:
+        user_sessions.forget([member.session_id])
     emit(SignedOut(actor=member, member=member))
+
+
+@transaction.atomic
+def record_refusal(actor: Member | ApiKey, request: str) -> None:
+    """Put on record that a member or a key asked for what they may not."""
+    emit(AccessRefused(actor=actor, request=request))
+
+
+@transaction.atomic
+def rename_user(member: Member, name: str) -> None:
+    """Change what colleagues and visitors call somebody, in every workspace of theirs."""
+    before = member.user.name
+    if name == before:
+        return
+    member.user.name = name
+    member.user.save(update_fields=["name"])
+    with scopes.every_workspace(user_sessions.SEATS):
+        for seat in user_sessions.seats_of(member.user_id):
+            emit(MemberRenamed(actor=member, member=seat))
 
 
 @transaction.atomic
@@ -183,14 +218,15 @@ def touch_members(ids: Iterable[Any]) -> None:
         )
 
 
-def issue_ticket(member: Member, session_key: str) -> str:
+def issue_ticket(member: Member) -> str:
     """Hand out a ticket for one live socket, good for thirty seconds. Only its hash is kept."""
+    assert member.session_id is not None, "only who has signed in gets a ticket"
     token = secrets.token_hex(32)
     Ticket.objects.create(
         token_hash=hash_token(token),
         workspace_id=member.workspace_id,
         member=member,
-        session_key=session_key,
+        session_id=member.session_id,
         expires_at=Now() + timedelta(seconds=limits.TICKET_SECONDS),
     )
     return token
@@ -203,19 +239,15 @@ def forget_ended_tickets() -> int:
     return deleted
 
 
-def redeem_ticket(token: str) -> tuple[Member, str] | None:
-    """Use a ticket up. Returns the member and the session it was issued in; None where there is no such ticket any more."""
+def redeem_ticket(token: str) -> tuple[UUID, UUID] | None:
+    """Use a ticket up. Returns the ids of the session it was issued in and of the member; None where there is no such ticket any more."""
     with scopes.every_workspace(TICKETS), connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM workspaces_ticket WHERE token_hash = %s AND expires_at > now() RETURNING workspace_id, member_id, session_key",
+            "DELETE FROM workspaces_ticket WHERE token_hash = %s AND expires_at > now() RETURNING session_id, member_id",
             [hash_token(token)],
         )
         row = cursor.fetchone()
-    if row is None:
-        return None
-    with scopes.workspace(row[0]):
-        member = Member.objects.select_related("user", "workspace").filter(pk=row[1], user__is_active=True).first()
-    return (member, row[2]) if member else None
+    return None if row is None else (row[0], row[1])
 
 
 def hash_token(token: str) -> bytes:

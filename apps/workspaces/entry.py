@@ -47,6 +47,11 @@ def sign_in(request: Any, email: str, password: str) -> Member:
     Raises SignInRefused, Limited after too many wrong tries, and MethodRefused to whoever knows the password of an account that has to use
     a code.
     """
+    return enter(request, authenticated(request, email, password), SignInMethod.PASSWORD)
+
+
+def authenticated(request: Any, email: str, password: str) -> User:
+    """Return whom this address and password belong to. Raises SignInRefused, and Limited after too many wrong tries."""
     address = limits.address_subject(request_address(request))
     subject = limits.account_subject(email)
     limits.spend(limits.LOGINS_BY_ADDRESS, address)
@@ -56,7 +61,7 @@ def sign_in(request: Any, email: str, password: str) -> Member:
         record_failure(email, SignInMethod.PASSWORD)
         raise SignInRefused
     limits.refund(limits.LOGIN_FAILURES, subject)
-    return enter(request, user, SignInMethod.PASSWORD)
+    return user
 
 
 def sign_in_by_code(request: Any, email: str, code: str) -> Member:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from apps.core.events import Event
 from apps.core.streams import Move
-from apps.workspaces.models import Invitation, Member, User, Workspace
+from apps.workspaces.models import ApiKey, Invitation, Member, User, Workspace
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,53 @@ class SignedOut(MemberEvent):
     phrase = "signed out"
 
     def moves(self) -> Iterable[Move]:
-        yield Move(f"member:{self.member.pk}")
+        yield Move(f"user:{self.member.user_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsEnded(MemberEvent):
+    """Some of a person's sessions were ended from elsewhere; their sockets close."""
+
+    name = "member.sessions_ended"
+    phrase = "ended sessions of {subject} ({count})"
+    count: int
+
+    def details(self) -> dict[str, Any]:
+        return {"count": self.count}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"user:{self.member.user_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenReused(MemberEvent):
+    """A refresh token came a second time: somebody has a copy. Its whole session ended."""
+
+    name = "member.token_reused"
+    phrase = "used a refresh token a second time: the session on {device} was ended"
+    device: str
+
+    def details(self) -> dict[str, Any]:
+        return {"device": self.device}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"user:{self.member.user_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessRefused(Event):
+    """A member or a key was refused what they may not do."""
+
+    name = "access.refused"
+    audited = True
+    phrase = "was refused {request}"
+    request: str
+
+    def subject(self) -> Any:
+        return self.actor
+
+    def details(self) -> dict[str, Any]:
+        return {"request": self.request}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,9 +196,25 @@ class MemberChanged(MemberEvent):
     name = "member.changed"
     phrase = "changed {subject} from {before} to {after}"
     before: str
+    before_permissions: Sequence[str] = ()
 
     def details(self) -> dict[str, Any]:
-        return {"before": self.before, "after": self.member.role}
+        details: dict[str, Any] = {"before": self.before, "after": self.member.role}
+        if list(self.before_permissions) != list(self.member.permissions):
+            details["permissions"] = {"before": list(self.before_permissions), "after": list(self.member.permissions)}
+        return details
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"members:{self.member.workspace_id}")
+        yield Move(f"member:{self.member.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberRenamed(MemberEvent):
+    """A member goes by another name."""
+
+    name = "member.renamed"
+    phrase = "goes by another name now"
 
     def moves(self) -> Iterable[Move]:
         yield Move(f"members:{self.member.workspace_id}")
@@ -261,3 +323,74 @@ class MessengerFirstSeen(WorkspaceEvent):
 
     name = "workspace.messenger_first_seen"
     audited = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnershipEvent(MemberEvent):
+    """What every event about handing a workspace over shares. ``member`` is whoever gets it."""
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"members:{self.member.workspace_id}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnershipOffered(OwnershipEvent):
+    """An owner offered the workspace to another member."""
+
+    name = "ownership.offered"
+    phrase = "offered {subject} the ownership of the workspace"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnershipWithdrawn(OwnershipEvent):
+    """An offer of ownership was withdrawn, or declined."""
+
+    name = "ownership.withdrawn"
+    phrase = "ended the offer of ownership to {subject}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnershipTransferred(OwnershipEvent):
+    """A member accepted the workspace and owns it now; who owned it is an admin."""
+
+    name = "ownership.transferred"
+    phrase = "took over the workspace from {giver}"
+    giver: Member
+
+    def details(self) -> dict[str, Any]:
+        return {"giver": str(self.giver.pk)}
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"members:{self.member.workspace_id}")
+        yield Move(f"member:{self.member.pk}")
+        yield Move(f"member:{self.giver.pk}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyEvent(Event):
+    """What every event about an API key shares."""
+
+    audited = True
+    key: ApiKey
+
+    def subject(self) -> ApiKey:
+        return self.key
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyMade(KeyEvent):
+    """Somebody made an API key."""
+
+    name = "key.made"
+    phrase = "made the API key {subject} with {scopes}"
+
+    def details(self) -> dict[str, Any]:
+        return {"scopes": list(self.key.scopes)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRevoked(KeyEvent):
+    """An API key was revoked."""
+
+    name = "key.revoked"
+    phrase = "revoked the API key {subject}"

@@ -63,7 +63,7 @@ def workspace_item(workspace: Workspace, messenger: Messenger) -> WorkspaceShape
 
 
 @live("workspaceMembers.list")
-@allow(member="users.read")
+@allow(member="users.read", key="users.read")
 class MembersList(Value):
     """Who works here, and who is there now."""
 
@@ -80,7 +80,7 @@ class MembersList(Value):
 
 
 @live("workspaces.get")
-@allow(member=ANY, visitor=True)
+@allow(member=ANY, visitor=True, key="settings.workspace")
 class WorkspaceGet(Value):
     """The workspace: all of it for its members, its name and messenger for its visitors."""
 
@@ -94,7 +94,7 @@ class WorkspaceGet(Value):
         messenger = Messenger.objects.select_related("workspace").filter(workspace_id=_workspace_id(actor)).first()
         if messenger is None:
             raise NotVisible
-        if actor.kind == "member":
+        if actor.kind != "visitor":
             return workspace_item(messenger.workspace, messenger)
         return {"id": messenger.workspace_id, "name": messenger.workspace.name, "messenger": messenger_item(messenger)}
 

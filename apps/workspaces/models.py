@@ -125,9 +125,9 @@ class Messenger(models.Model):
 
 class MemberQuerySet(models.QuerySet["Member"]):
     def visible_to(self, actor: Actor) -> MemberQuerySet:
-        """Members see the members of their workspace; nobody else sees any."""
+        """Members and keys see the members of their workspace; nobody else sees any."""
         match actor:
-            case Member():
+            case Member() | ApiKey():
                 return self.filter(workspace_id=actor.workspace_id)
             case _:
                 return self.none()
@@ -156,6 +156,16 @@ class Member(models.Model):
 
     workspace_id: UUID
     objects: ClassVar[MemberQuerySet] = MemberQuerySet.as_manager()  # type: ignore[assignment]
+
+    session_id: UUID | None = None
+    """The session by which this member asks; set, as what follows, by whoever looked it up."""
+    session_kind: str = ""
+    session_key: str = ""
+    session_auth_hash: str = ""
+    session_remaining: timedelta = timedelta()
+    is_session_stale: bool = False
+    is_confirmed: bool = False
+    """Whether this session's owner has proven lately who they are."""
 
     class Meta:
         constraints = [
@@ -191,7 +201,135 @@ class Member(models.Model):
         return access.member == ANY or access.member in self.held
 
     def topics(self) -> Iterable[str]:
-        return (f"member:{self.pk}",)
+        return (f"member:{self.pk}", f"user:{self.user_id}")
+
+
+class UserSession(models.Model):
+    """One sign-in of a person: a browser's cookie, or an app's tokens. Deleting the row ends it everywhere at once.
+
+    The cookie's content is in Django's own session; this is what its owner sees of it, and what says how long it lasts.
+    """
+
+    class Kind(models.TextChoices):
+        BROWSER = "browser"
+        APP = "app"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    kind = models.CharField(max_length=7, choices=Kind)
+    session_key = models.CharField(max_length=40, blank=True, help_text="Of the browser's session in Django's store.")
+    auth_hash = models.CharField(
+        max_length=128, help_text="Of the password that was valid then: a new one ends the session."
+    )
+    device = models.CharField(max_length=80, blank=True)
+    network = models.CharField(
+        max_length=50, blank=True, help_text="The network it came from: never the whole address."
+    )
+    created_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(db_default=Now(), help_text="When its owner last proved who they are.")
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "-seen_at"], name="sessions_of_user")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind="browser") ^ models.Q(session_key=""), name="browser_session_has_a_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device} of {self.user_id}"
+
+
+class RefreshToken(models.Model):
+    """A token that gets an app its next access token, once. All of a session's tokens are one family."""
+
+    token_hash = models.BinaryField(primary_key=True, max_length=32)
+    session = models.ForeignKey(UserSession, models.CASCADE, related_name="refresh_tokens")
+    parent_hash = models.BinaryField(max_length=32, null=True, help_text="The token that was exchanged for this one.")
+    used_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"Refresh token of {self.session_id}"
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def visible_to(self, actor: Actor) -> ApiKeyQuerySet:
+        """Members see the keys of their workspace; a key sees itself."""
+        match actor:
+            case Member():
+                return self.filter(workspace_id=actor.workspace_id)
+            case ApiKey():
+                return self.filter(pk=actor.pk)
+            case _:
+                return self.none()
+
+
+class ApiKey(models.Model):
+    """An integration: the actor behind a request with an ``oca_`` key. It may what its scopes name, as long as its maker may too."""
+
+    kind: ClassVar[str] = "key"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="api_keys")
+    maker = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
+    name = models.CharField(max_length=100)
+    token_hash = models.BinaryField(max_length=32, unique=True)
+    hint = models.CharField(max_length=12, help_text="How the key begins, to tell one from another.")
+    scopes = ArrayField(models.CharField(max_length=40))
+    expires_at = models.DateTimeField(null=True)
+    used_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    workspace_id: UUID
+    objects: ClassVar[ApiKeyQuerySet] = ApiKeyQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["workspace", "id"], name="api_key_in_workspace")]
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="api_keys_of_workspace")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def label(self) -> str:
+        return self.name
+
+    @property
+    def held(self) -> frozenset[str]:
+        """The scopes that still hold: none that its maker has lost since."""
+        return frozenset(self.scopes) & self.maker.held if self.maker is not None else frozenset()
+
+    @property
+    def view(self) -> str:
+        return f"key:{self.pk}"
+
+    def may(self, access: Access) -> bool:
+        return access.key is not None and access.key in self.held
+
+    def topics(self) -> Iterable[str]:
+        return (f"key:{self.pk}",)
+
+
+class OwnershipOffer(models.Model):
+    """An owner's offer to hand the workspace over. It counts when the other has accepted; one at a time."""
+
+    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="ownership_offer")
+    giver = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    receiver = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField()
+
+    workspace_id: UUID
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~models.Q(giver=models.F("receiver")), name="ownership_goes_to_another")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} to {self.receiver_id}"
 
 
 class Ticket(models.Model):
@@ -200,7 +338,7 @@ class Ticket(models.Model):
     token_hash = models.BinaryField(primary_key=True, max_length=32)
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     member = models.ForeignKey(Member, models.CASCADE)
-    session_key = models.CharField(max_length=40)
+    session = models.ForeignKey(UserSession, models.CASCADE)
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:

@@ -11,10 +11,11 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from apps.core import effects, limits, mailed_secrets
+from apps.core.access import System
 from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.limits import Charge, Limited
-from apps.workspaces import policy
+from apps.workspaces import policy, user_sessions
 from apps.workspaces.events import MemberEvent, PasswordChanged, PasswordReplaced
 from apps.workspaces.models import Member, PasswordReset, SignInMethod, Ticket, User
 
@@ -53,6 +54,7 @@ def change_password(member: Member, present: str, password: str) -> None:
     check_rules(password, user)
     with transaction.atomic():
         _set(user, password, PasswordChanged)
+        user_sessions.end(user, by=member, keep=member.session_id)
     member.user = user
 
 
@@ -115,6 +117,8 @@ def reset_password(token: str, password: str) -> User:
         if not cursor.rowcount:
             raise LinkEnded
     _set(user, password, PasswordReplaced)
+    seats = policy.seats_of(user)
+    user_sessions.end(user, by=seats[0] if seats else System())
     limits.refund(limits.LOGIN_FAILURES, limits.account_subject(user.email))
     return user
 

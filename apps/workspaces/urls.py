@@ -1,6 +1,16 @@
 from django.urls import path
 
-from apps.workspaces import accounts_api, accounts_links, accounts_settings, accounts_views, api, demo, views
+from apps.workspaces import (
+    access_api,
+    access_views,
+    accounts_api,
+    accounts_links,
+    accounts_settings,
+    accounts_views,
+    api,
+    demo,
+    views,
+)
 
 api_v1 = [
     path("session", api.Session.as_view()),
@@ -12,6 +22,19 @@ api_v1 = [
     path("invitations/<uuid:invitation_id>", accounts_api.InvitationView.as_view()),
     path("invitations/<uuid:invitation_id>/mail", accounts_api.InvitationMail.as_view()),
     path("workspace/sign-in", accounts_api.SignInPolicyView.as_view()),
+    path("session/confirmation", access_api.Confirmation.as_view()),
+    path("session/workspaces", access_api.Seats.as_view()),
+    path("sessions", access_api.UserSessions.as_view()),
+    path("sessions/<uuid:session_id>", access_api.UserSessionView.as_view()),
+    path("tokens", access_api.Tokens.as_view()),
+    path("tokens/refresh", access_api.TokensRefresh.as_view()),
+    path("tokens/revoke", access_api.TokensRevoke.as_view()),
+    path("profile", access_api.Profile.as_view()),
+    path("keys", access_api.Keys.as_view()),
+    path("keys/<uuid:key_id>", access_api.KeyView.as_view()),
+    path("members/<uuid:member_id>", access_api.MemberView.as_view()),
+    path("ownership", access_api.Ownership.as_view()),
+    path("ownership/acceptance", access_api.OwnershipAcceptance.as_view()),
     path("live/tickets", api.Tickets.as_view()),
     path("members", api.Members.as_view()),
     path("workspace", api.WorkspaceView.as_view()),
@@ -34,6 +57,14 @@ pages = [
     path("settings/messenger/preview/", views.MessengerPreview.as_view(), name="settings-messenger-preview"),
     path("settings/installation/", views.Installation.as_view(), name="settings-installation"),
     path("settings/members/", views.Members.as_view(), name="settings-members"),
+    path("settings/members/<uuid:member_id>/", access_views.MemberSettings.as_view(), name="settings-member"),
+    path("settings/ownership/", access_views.Ownership.as_view(), name="settings-ownership"),
+    path("settings/keys/", access_views.Keys.as_view(), name="settings-keys"),
+    path("settings/keys/<uuid:key_id>/revoke/", access_views.KeyRevoke.as_view(), name="settings-key-revoke"),
+    path("settings/profile/", access_views.Profile.as_view(), name="settings-profile"),
+    path("settings/sessions/", access_views.Sessions.as_view(), name="settings-sessions"),
+    path("settings/confirm/", access_views.Confirm.as_view(), name="settings-confirm"),
+    path("workspaces/", access_views.Switch.as_view(), name="workspaces"),
     path("settings/security/", views.Security.as_view(), name="settings-security"),
     path("settings/members/invitations/", accounts_settings.Invite.as_view(), name="invite"),
     path(

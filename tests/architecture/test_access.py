@@ -46,7 +46,10 @@ def test_a_handler_declares_who_may_call_it(endpoint: Endpoint) -> None:
     assert endpoint.access is not None, "nobody may call it"
     assert endpoint.access.member or endpoint.access.visitor or endpoint.access.public
     assert endpoint.access.member in (None, ANY, *roles.PERMISSIONS)
-    assert not (endpoint.access.public and (endpoint.access.member or endpoint.access.visitor)), "said twice"
+    assert endpoint.access.key in (None, *roles.PERMISSIONS)
+    assert not (
+        endpoint.access.public and (endpoint.access.member or endpoint.access.visitor or endpoint.access.key)
+    ), "said twice"
 
 
 def test_every_permission_that_opens_something_is_held_by_owners() -> None:

@@ -16,10 +16,13 @@ from django.db import models
 from apps.core.access import System
 
 MODELS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]
-INSTALLATION = {"Installation", "Bucket", "Job", "WebhookReceipt", "User", "Workspace", "SignInCode", "PasswordReset"}
-"""The installation's own tables, people, and the workspaces themselves."""
+INSTALLATION = {
+    *("Installation", "Bucket", "Job", "WebhookReceipt", "User", "UserSession", "RefreshToken", "Workspace"),
+    *("SignInCode", "PasswordReset"),
+}
+"""The installation's own tables, people with their ways in and sessions, and the workspaces themselves."""
 ACCOUNTS = ("accounts_api", "accounts_views", "accounts_links", "accounts_settings")
-EDGES = ("api", "views", *ACCOUNTS, "uploads", "live", "directory", "inbox", "boot")
+EDGES = ("api", "views", *ACCOUNTS, "access_api", "access_views", "uploads", "live", "directory", "inbox", "boot")
 UNSEEN = {
     ("core/live.py", "Installation"): "the installation's own row",
     ("workspaces/live.py", "Messenger"): "the caller's own workspace, by its actor",

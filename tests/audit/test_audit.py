@@ -19,7 +19,7 @@ from apps.core import effects, events
 from apps.core.access import System
 from apps.core.models import Effect
 from apps.workspaces import actions, invitations, passwords, sign_up
-from apps.workspaces.models import Invitation, Member, Workspace
+from apps.workspaces.models import ApiKey, Invitation, Member, Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn
 from tests.database import as_owner, nothing_happens
@@ -40,6 +40,7 @@ class Scene:
             callers.signed_in(self.workspace, "owner"),
             callers.signed_in(self.workspace, name="Ada"),
         )
+        self.elsewhere = SignedIn(self.agent.member)
         self.visitor = callers.booted(self.workspace)
         self.conversation = factories.start(self.visitor.visitor, "CANARY of the visitor")
         self.operator, self.newcomer = factories.make_user(), factories.make_user()
@@ -59,6 +60,15 @@ class Scene:
             "workspace.sign_in_changed": self._change_sign_in,
             "member.added": self._add,
             "member.changed": self._change,
+            "member.renamed": self._rename,
+            "member.sessions_ended": self._end_sessions,
+            "member.token_reused": self._reuse,
+            "access.refused": self._be_refused,
+            "key.made": self._make_key,
+            "key.revoked": self._revoke_key,
+            "ownership.offered": self._offer,
+            "ownership.withdrawn": self._withdraw,
+            "ownership.transferred": self._transfer,
             "member.removed": self._remove,
             "member.locked_out": self._lock_out,
             "member.let_in": self._let_in,
@@ -171,6 +181,52 @@ class Scene:
         actions.activate_user(self.agent.member.user, by=System("admin"), operator=self.operator)
         return self.entry(System(), self.agent.member, {"operator": str(self.operator.pk)})
 
+    def _rename(self) -> Entry:
+        assert self.agent.patch("/profile", {"name": "CANARY of a name"[7:]}).status_code == 200
+        return {**self.entry(self.agent.member, self.agent.member), "actor_label": "of a name"}
+
+    def _end_sessions(self) -> Entry:
+        assert self.agent.delete("/sessions").status_code == 204
+        return self.entry(self.agent.member, self.agent.member, {"count": 1})
+
+    def _reuse(self) -> Entry:
+        first = callers.tokens_of(self.agent.member)
+        second = callers.nobody().post("/tokens/refresh", {"refresh_token": first["refresh_token"]}).json()
+        for token in (second["refresh_token"], first["refresh_token"]):
+            callers.nobody().post("/tokens/refresh", {"refresh_token": token})
+        return self.entry(self.agent.member, self.agent.member, {"device": "Unknown device"})
+
+    def _be_refused(self) -> Entry:
+        assert self.agent.put("/workspace/security", {}).status_code == 403
+        return self.entry(self.agent.member, self.agent.member, {"request": "PUT /api/v1/workspace/security"})
+
+    def _make_key(self) -> Entry:
+        answer = self.owner.post("/keys", {"name": "Importer", "scopes": ["users.read"]})
+        assert answer.status_code == 201
+        made = answer.json()
+        key = ApiKey.objects.get(pk=made["id"])
+        assert made["key"] not in str(list(AuditEntry.objects.values()))
+        return self.entry(self.owner.member, key, {"scopes": ["users.read"]})
+
+    def _revoke_key(self) -> Entry:
+        key = callers.keyed(self.owner.member, "users.read").key
+        assert self.owner.delete(f"/keys/{key.pk}").status_code == 204
+        return self.entry(self.owner.member, key)
+
+    def _offer(self) -> Entry:
+        assert self.owner.post("/ownership", {"member": str(self.agent.member.pk)}).status_code == 201
+        return self.entry(self.owner.member, self.agent.member)
+
+    def _withdraw(self) -> Entry:
+        self._offer()
+        assert self.agent.delete("/ownership").status_code == 204
+        return self.entry(self.agent.member, self.agent.member)
+
+    def _transfer(self) -> Entry:
+        self._offer()
+        assert self.agent.post("/ownership/acceptance").status_code == 200
+        return self.entry(self.agent.member, self.agent.member, {"giver": str(self.owner.member.pk)})
+
     def _create(self) -> Entry:
         owner = actions.create_workspace("New", owner=self.newcomer)
         return {**self.entry(owner, owner.workspace), "workspace_id": owner.workspace_id}
@@ -208,6 +264,10 @@ AUDITED = sorted(name for name, event in events.registry.items() if event.audite
 """All but what only the clock does (tests/audit/test_chain.py)."""
 
 
+NOT_A_CHANGE = ("access.refused", "member.signed_in", "member.signed_out")
+"""What writes more than the action's own rows, or nothing but the entry."""
+
+
 @pytest.fixture
 def scene() -> Scene:
     return Scene()
@@ -226,7 +286,7 @@ def test_an_audited_action_is_written_down_once_with_who_and_what(scene: Scene, 
         assert secret not in text
 
 
-@pytest.mark.parametrize("name", AUDITED)
+@pytest.mark.parametrize("name", [name for name in AUDITED if name != "access.refused"])
 def test_an_action_that_is_undone_was_never_written_down(scene: Scene, name: str) -> None:
     scene.prepare(name)
     with nothing_happens(), transaction.atomic():
@@ -234,7 +294,7 @@ def test_an_action_that_is_undone_was_never_written_down(scene: Scene, name: str
         transaction.set_rollback(True)
 
 
-@pytest.mark.parametrize("name", [name for name in AUDITED if name not in ("member.signed_in", "member.signed_out")])
+@pytest.mark.parametrize("name", [name for name in AUDITED if name not in NOT_A_CHANGE])
 def test_what_cannot_be_written_down_is_not_done(scene: Scene, name: str) -> None:
     scene.prepare(name)
     as_owner("ALTER TABLE audit_auditentry ADD CONSTRAINT full_disk CHECK (false) NOT VALID")

@@ -184,6 +184,29 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
                 return SignedIn(Member.objects.get(pk=who.member.pk)).post("/invitations", body)
 
             return lambda: invite(inviter), lambda: invite(other)
+        case "key_requests":
+            owner, admin = factories.owner_of(people.workspace), factories.owner_of(factories.make_workspace("Else"))
+            key, other = callers.keyed(owner, "users.read"), callers.keyed(admin, "users.read")
+            return lambda: key.get("/members"), lambda: other.get("/members")
+        case "workspace_key_requests":
+            # From another key each time, so that only the workspace's limit is reached.
+            owner, admin = factories.owner_of(people.workspace), factories.owner_of(factories.make_workspace("Else"))
+            several = [callers.keyed(owner, "users.read") for _ in range(10)]
+            elsewhere_key = callers.keyed(admin, "users.read")
+            return lambda: several[next(numbers) % 10].get("/members"), lambda: elsewhere_key.get("/members")
+        case "refreshes_by_address":
+
+            def refresh(address: str = "192.0.2.1") -> Any:
+                caller = callers.nobody()
+                caller.client.defaults["REMOTE_ADDR"] = address
+                return caller.post("/tokens/refresh", {"refresh_token": "ort_unknown"})
+
+            return refresh, lambda: refresh("198.51.100.1")
+        case "keys_made":
+            owner = callers.signed_in(people.workspace, "owner")
+            elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
+            key_body = {"name": "Importer", "scopes": ["users.read"]}
+            return lambda: owner.post("/keys", key_body), lambda: elsewhere.post("/keys", key_body)
         case "audit_exports":
             owner = callers.signed_in(people.workspace, "owner")
             elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
@@ -202,7 +225,9 @@ IN_SILENCE = {
 """Over these nothing is said, because it would tell something of somebody else."""
 BY_PAGE = {"sign_ups"}
 """Tried where the page is (tests/workspaces/test_sign_up.py)."""
-BY_HTTP = sorted(set(limits.RATES) - OVER_SOCKETS - IN_SILENCE - BY_PAGE)
+OF_RECORDS = {"refusals_recorded"}
+"""What is then left out is only a record (tests/workspaces/test_seats.py)."""
+BY_HTTP = sorted(set(limits.RATES) - OVER_SOCKETS - IN_SILENCE - BY_PAGE - OF_RECORDS)
 
 
 def let_pass(seconds: float) -> None:
@@ -256,7 +281,7 @@ def test_what_is_refused_is_not_done(people: People, name: str) -> None:
 
 
 def test_every_rate_is_tried() -> None:
-    assert set(BY_HTTP) | OVER_SOCKETS | IN_SILENCE | BY_PAGE == set(limits.RATES)
+    assert set(BY_HTTP) | OVER_SOCKETS | IN_SILENCE | BY_PAGE | OF_RECORDS == set(limits.RATES)
 
 
 @pytest.mark.parametrize("name", sorted(IN_SILENCE))
@@ -459,7 +484,7 @@ def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_
     closed = {name for name, limit in limits.RATES.items() if limit.gone is Gone.CLOSED}
     assert closed == {
         *("login_failures", "logins_by_address", "audit_exports", "code_failures", "code_failures_by_address"),
-        *("password_changes", "sign_ups", "invitations", "invitations_new", *IN_SILENCE),
+        *("password_changes", "sign_ups", "invitations", "invitations_new", "keys_made", *IN_SILENCE),
     }
 
 

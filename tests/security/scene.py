@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,12 +13,14 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.test import Client
+from joserfc import jwt
 
 from apps.core.clock import now
 from apps.visitors.models import VisitorSession
-from apps.workspaces import invitations
+from apps.workspaces import invitations, keys, tokens
+from apps.workspaces.models import ApiKey, Member, UserSession
 from tests import callers, factories
-from tests.callers import Booted, Caller, SignedIn
+from tests.callers import App, Booted, Caller, Keyed, SignedIn
 
 PICTURE = bytes.fromhex(
     "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154789c63f8cfc000000301010018dd8db00000000049454e44ae426082"
@@ -30,10 +34,17 @@ class Person:
     name: str
     caller: Caller
     kind: str
-    """member, visitor, nobody; ended for a credential that opens nothing any more, or never did."""
+    """member, visitor, key, nobody; ended for a credential that opens nothing any more, or never did."""
     held: frozenset[str] = frozenset()
     own: bool = True
     """Whether what the scene is about is theirs to see."""
+    session: Any = None
+    """A session of theirs that they may end."""
+
+
+def at_pages(person: Person) -> str:
+    """Return as which kind of actor somebody comes to a page: a token opens none."""
+    return "nobody" if isinstance(person.caller, (App, Keyed)) else person.kind
 
 
 class Scene:
@@ -43,7 +54,9 @@ class Scene:
         self.workspace = factories.make_workspace("Shop")
         self.elsewhere = factories.make_workspace("Elsewhere", allowed_origins=[factories.ORIGIN])
         members = {role: callers.signed_in(self.workspace, role) for role in ("viewer", "agent", "admin", "owner")}
-        self.agent = members["agent"]
+        self.agent, self.subordinate = members["agent"], factories.make_member(self.workspace, "viewer")
+        self.session = _another_session(self.agent)
+        self.refresh_token = callers.tokens_of(self.agent.member)["refresh_token"]
         self.foreigner = callers.signed_in(self.elsewhere, "owner")
         self.visitor, self.other = callers.booted(self.workspace, name="Maya"), callers.booted(self.workspace)
         self.stranger = callers.booted(self.elsewhere)
@@ -56,7 +69,10 @@ class Scene:
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
             Person("signed out", _signed_out(self), "nobody"),
-            *(Person(role, caller, "member", caller.member.held) for role, caller in members.items()),
+            *(
+                Person(role, caller, "member", caller.member.held, session=_another_session(caller))
+                for role, caller in members.items()
+            ),
             Person("another tenant's owner", self.foreigner, "member", self.foreigner.member.held, own=False),
             Person("the visitor", self.visitor, "visitor"),
             Person("another visitor", self.other, "visitor", own=False),
@@ -64,6 +80,43 @@ class Scene:
             Person("an expired token", _expired(self), "ended"),
             Person("a revoked token", _revoked(self), "ended"),
             Person("a forged token", Booted(f"wst_{secrets.token_hex(32)}", self.visitor.visitor), "ended"),
+            *self._integrations(members["owner"].member),
+            *self._apps(),
+        ]
+
+    def _integrations(self, maker: Member) -> list[Person]:
+        """Return those who call with a key."""
+        every = callers.keyed(maker, *keys.known_scopes())
+        poor = callers.keyed(maker, "audit.read")
+        foreign = callers.keyed(self.foreigner.member, *keys.known_scopes())
+        late, revoked = callers.keyed(maker, *keys.known_scopes()), callers.keyed(maker, *keys.known_scopes())
+        ApiKey.objects.filter(pk=late.key.pk).update(expires_at=now() - timedelta(seconds=1))
+        keys.revoke(revoked.key, by=maker)
+        self.key = every.key.pk
+        return [
+            Person("a key", every, "key", every.key.held),
+            Person("a key without the scope", poor, "key", poor.key.held),
+            Person("another tenant's key", foreign, "key", foreign.key.held, own=False),
+            Person("an expired key", late, "ended"),
+            Person("a revoked key", revoked, "ended"),
+            Person("a forged key", callers.Keyed(f"oca_{secrets.token_hex(32)}", every.key), "ended"),
+        ]
+
+    def _apps(self) -> list[Person]:
+        """Return those who call with a token of an app."""
+        member, foreigner = factories.make_member(self.workspace), factories.make_member(self.elsewhere)
+        mine, foreign, out = callers.app_of(member), callers.app_of(foreigner), callers.app_of(member)
+        assert out.delete("/session").status_code == 204
+        said = callers.tokens_of(member)
+        session = UserSession.objects.get(pk=said["session"])
+        return [
+            Person("an app", mine, "member", member.held, session=_another_session(mine)),
+            Person("another tenant's app", foreign, "member", foreigner.held, own=False),
+            Person("an app that has signed out", out, "ended"),
+            Person("a refresh token as an access token", callers.App(member, said["refresh_token"]), "ended"),
+            Person("an expired access token", callers.App(member, _signed(session, exp=1)), "ended"),
+            Person("an access token for others", callers.App(member, _signed(session, aud="another")), "ended"),
+            Person("a forged access token", callers.App(member, _signed(session, secret="x" * 50)), "ended"),
         ]
 
     def person(self, name: str) -> Person:
@@ -76,6 +129,9 @@ class Scene:
         return {
             "conversation_id": self.conversation,
             "visitor_id": self.visitor.visitor.pk,
+            "member_id": self.subordinate.pk,
+            "key_id": self.key,
+            "session_id": self.session,
             "attachment_id": self.attachment,
             "invitation_id": self.invitation.pk,
             "mail": "0" * 32,
@@ -88,13 +144,7 @@ class Scene:
     @property
     def random_ids(self) -> dict[str, Any]:
         """The same with ids that never were."""
-        return {
-            **self.ids,
-            "conversation_id": uuid4(),
-            "visitor_id": uuid4(),
-            "attachment_id": uuid4(),
-            "invitation_id": uuid4(),
-        }
+        return {name: uuid4() if name.endswith("_id") else value for name, value in self.ids.items()}
 
 
 NAMES = [
@@ -109,6 +159,9 @@ NAMES = [
     "another visitor",
 ]
 NAMES += ["another tenant's visitor", "an expired token", "a revoked token", "a forged token"]
+NAMES += ["a key", "a key without the scope", "another tenant's key", "an expired key", "a revoked key", "a forged key"]
+NAMES += ["an app", "another tenant's app", "an app that has signed out", "a refresh token as an access token"]
+NAMES += ["an expired access token", "an access token for others", "a forged access token"]
 """The names of a scene's people, for parameters."""
 
 
@@ -117,6 +170,19 @@ def named(content: bytes, name: str) -> io.BytesIO:
     file = io.BytesIO(content)
     file.name = name
     return file
+
+
+def _another_session(caller: SignedIn | App) -> Any:
+    """Sign the caller's member in elsewhere; returns the id of that session."""
+    return callers.tokens_of(caller.member)["session"]
+
+
+def _signed(session: UserSession, *, secret: str = "", **claims: Any) -> str:
+    """Sign an access token as we do, but for what is named."""
+    _, payload, _ = tokens.access_token(session).split(".")
+    said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    header = {"alg": tokens.ALGORITHM, "typ": tokens.TYPE}
+    return jwt.encode(header, {**said, **claims}, tokens._key(secret or settings.SECRET_KEY))
 
 
 def _signed_out(scene: Scene) -> SignedIn:

@@ -23,7 +23,7 @@ from tests.callers import API, SignedIn
 from tests.database import nothing_happens
 from tests.mailing import code_for, link_for
 from tests.security.cases import case
-from tests.security.scene import NAMES, PICTURE, Person, Scene, named
+from tests.security.scene import NAMES, PICTURE, Person, Scene, at_pages, named
 
 ENDPOINTS = [endpoint for endpoint in endpoints() if endpoint.verb not in ("LIVE", "TELL")]
 Body = Callable[[Scene, Person], Any]
@@ -45,7 +45,7 @@ def message(scene: Scene, person: Person) -> dict[str, Any]:
 
 
 def start(scene: Scene, person: Person) -> dict[str, Any]:
-    to = {"visitor": str(scene.visitor.visitor.pk)} if person.kind == "member" else {}
+    to = {"visitor": str(scene.visitor.visitor.pk)} if person.kind in ("member", "key") else {}
     return {**message(scene, person), **to}
 
 
@@ -91,6 +91,23 @@ def always(**fields: Any) -> Body:
     return lambda scene, person: fields
 
 
+def to_subordinate(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"member": str(scene.subordinate.pk)}
+
+
+def refresh_token(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"refresh_token": scene.refresh_token}
+
+
+def ended_session(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"session": str(person.session or scene.session)}
+
+
+def seat_in(scene: Scene, person: Person) -> dict[str, Any]:
+    caller: Any = person.caller
+    return {"workspace": str(caller.member.workspace_id)} if person.kind == "member" else {}
+
+
 RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/session"): Right(body=credentials),
     ("DELETE", "/api/v1/session"): Right(204),
@@ -126,6 +143,29 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/settings/password/"): Right(
         302, form=True, body=always(present=factories.PASSWORD, password="nine lamps in a row")
     ),
+    ("POST", "/api/v1/session/confirmation"): Right(204, always(proof=factories.PASSWORD)),
+    ("DELETE", "/api/v1/sessions"): Right(204),
+    ("DELETE", "/api/v1/sessions/<uuid:session_id>"): Right(204),
+    ("POST", "/api/v1/tokens"): Right(201, credentials),
+    ("POST", "/api/v1/tokens/refresh"): Right(body=refresh_token),
+    ("POST", "/api/v1/tokens/revoke"): Right(204, refresh_token),
+    ("PATCH", "/api/v1/profile"): Right(body=always(name="Ada L.")),
+    ("POST", "/api/v1/keys"): Right(201, always(name="Importer", scopes=["users.read"])),
+    ("DELETE", "/api/v1/keys/<uuid:key_id>"): Right(204),
+    ("PATCH", "/api/v1/members/<uuid:member_id>"): Right(body=always(role="agent")),
+    ("DELETE", "/api/v1/members/<uuid:member_id>"): Right(204),
+    ("GET", "/api/v1/ownership"): Right(404),
+    ("POST", "/api/v1/ownership"): Right(201, to_subordinate, names_something=True),
+    ("DELETE", "/api/v1/ownership"): Right(404),
+    ("POST", "/api/v1/ownership/acceptance"): Right(404),
+    ("POST", "/settings/profile/"): Right(302, form=True, body=always(name="Ada L.")),
+    ("POST", "/settings/sessions/"): Right(302, form=True, body=ended_session),
+    ("POST", "/settings/confirm/"): Right(302, form=True, body=always(password=factories.PASSWORD)),
+    ("POST", "/settings/keys/"): Right(form=True, body=always(name="Importer", scopes=["users.read"])),
+    ("POST", "/settings/keys/<uuid:key_id>/revoke/"): Right(302, form=True),
+    ("POST", "/settings/members/<uuid:member_id>/"): Right(302, form=True, body=always(role="agent")),
+    ("POST", "/settings/ownership/"): Right(422, form=True, body=always(do="end")),
+    ("POST", "/workspaces/"): Right(302, form=True, body=seat_in),
     ("POST", "/api/v1/live/tickets"): Right(),
     ("PATCH", "/api/v1/workspace/messenger"): Right(body=always(greeting="Hello there")),
     ("PUT", "/api/v1/workspace/security"): Right(body=security),
@@ -173,6 +213,8 @@ def is_addressed(endpoint: Endpoint) -> bool:
 def may(access: Access, person: Person) -> bool:
     if person.kind == "visitor":
         return access.visitor
+    if person.kind == "key":
+        return access.key is not None and access.key in person.held
     return person.kind == "member" and (access.member == ANY or access.member in person.held)
 
 
@@ -182,18 +224,16 @@ def expected(endpoint: Endpoint, person: Person) -> tuple[int, str | None]:
     assert endpoint.access is not None
     if person.kind == "ended" and not is_page(endpoint) and endpoint.verb != "ANY":
         return 401, "session_expired"
-    if (endpoint.verb, endpoint.name) == ("GET", "/sign-in/") and person.kind == "member":
-        return 302, None
     if endpoint.access.public:
-        here_already = endpoint.verb == "GET" and endpoint.name == "/sign-in/" and person.kind == "member"
+        here_already = endpoint.verb == "GET" and endpoint.name == "/sign-in/" and at_pages(person) == "member"
         return 302 if here_already else right.answers, None
-    if is_page(endpoint) and person.kind != "member":
+    if is_page(endpoint) and at_pages(person) != "member":
         return 302, None
     if person.kind == "nobody":
         return 401, "not_authenticated"
     if not may(endpoint.access, person):
         return 403, None if is_page(endpoint) else "forbidden"
-    names = right.names_something and person.kind == "member"
+    names = right.names_something and person.kind in ("member", "key")
     if not person.own and (is_addressed(endpoint) or names):
         return NOT_FOUND, None if is_page(endpoint) else "not_found"
     return right.answers, None
@@ -208,10 +248,11 @@ def body_of(endpoint: Endpoint, person: Person, scene: Scene) -> Any:
 def call(endpoint: Endpoint, person: Person, scene: Scene, ids: Mapping[str, Any], body: Any = None) -> Any:
     """Call a handler as this person, rightly but for who they are."""
     right = RIGHT.get((endpoint.verb, endpoint.name), Right())
-    address = re.sub(r"<\w+:(\w+)>", lambda match: str(ids[match.group(1)]), endpoint.name)
+    known = {**ids, "session_id": person.session} if person.session and ids["session_id"] == scene.session else ids
+    address = re.sub(r"<\w+:(\w+)>", lambda match: str(known[match.group(1)]), endpoint.name)
     verb = "GET" if endpoint.verb == "ANY" else endpoint.verb
     body = body_of(endpoint, person, scene) if body is None else body
-    headers = dict(person.caller.headers)
+    headers = {"Origin": "", **person.caller.headers}
     if endpoint.name.endswith("/widget/boot"):
         headers["Origin"] = factories.ORIGIN
     if right.form or verb == "GET":
@@ -234,7 +275,7 @@ def test_everyone_gets_what_the_access_table_promises(cell: Scene, endpoint: End
     person = cell.person(name)
     status, code = expected(endpoint, person)
     if status < 400 and not (
-        status == 302 and person.kind != "member" and is_page(endpoint) and not endpoint.access.public
+        status == 302 and at_pages(person) != "member" and is_page(endpoint) and not endpoint.access.public
     ):  # type: ignore[union-attr]
         response = call(endpoint, person, cell, cell.ids)
         assert response.status_code == status, response.content[:500]
@@ -251,7 +292,7 @@ def test_everyone_gets_what_the_access_table_promises(cell: Scene, endpoint: End
 
 
 def test_the_scene_has_everybody() -> None:
-    assert len(NAMES) == len(set(NAMES)) == 13
+    assert len(NAMES) == len(set(NAMES)) == 26
 
 
 def test_the_scenes_people_are_the_named_ones(cell: Scene) -> None:

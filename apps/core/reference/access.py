@@ -6,7 +6,7 @@ from apps.core.access import ANY, Access
 from apps.core.endpoints import Endpoint, endpoints
 from apps.core.reference.pages import page, table
 
-HEADS = ("verb", "handler", "members with", "visitors", "anybody")
+HEADS = ("verb", "handler", "members with", "keys with", "visitors", "anybody")
 
 
 def access_table() -> str:
@@ -22,7 +22,7 @@ def blank() -> list[Endpoint]:
 def _row(endpoint: Endpoint) -> tuple[object, ...]:
     access = endpoint.access or Access()
     permission = "any permission" if access.member == ANY else access.member
-    return endpoint.verb, endpoint.name, permission, access.visitor, access.public
+    return endpoint.verb, endpoint.name, permission, access.key, access.visitor, access.public
 
 
 @page("access.md")
@@ -30,7 +30,8 @@ def access_page() -> str:
     return f"""# Who may call what
 
 `manage.py access` prints this table. `LIVE` is a [live query](live-queries.md), `TELL` what a client may tell over its socket. A member needs the
-permission that is named, “any permission” means every member. Which role holds which permission: [roles.md](roles.md).
+permission that is named, “any permission” means every member;
+an API key needs the scope that is named. Which role holds which permission: [roles.md](roles.md).
 May somebody call a handler, they still see only what is theirs; anything else is a 404, as for an id that never was.
 
 {access_table()}"""

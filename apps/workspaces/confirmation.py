@@ -1,0 +1,91 @@
+"""Proving again who one is, before what is sensitive: a session that was left open must not give a workspace away.
+
+A way to prove it is a kind of this family: a password here; a mailed code or a passkey join by registering.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from django.contrib.auth.hashers import check_password
+from django.http import HttpRequest
+from rest_framework import exceptions
+
+from apps.core import limits
+from apps.core.kinds import Family
+from apps.core.network import request_address
+from apps.workspaces import user_sessions
+from apps.workspaces.models import Member, User, UserSession
+
+
+class Method(Protocol):
+    """One way to prove who one is."""
+
+    def is_open_to(self, user: User) -> bool:
+        """Say whether this person has what it takes."""
+
+    def proves(self, user: User, proof: str) -> bool:
+        """Say whether this is the proof. May be slow; is only asked within the limits of signing in."""
+
+
+methods: Family[Method] = Family("confirmation_methods")
+
+
+class Password:
+    """The password again."""
+
+    def is_open_to(self, user: User) -> bool:
+        return user.has_usable_password()
+
+    def proves(self, user: User, proof: str) -> bool:
+        return check_password(proof, user.password)
+
+
+methods.register("password", Password())
+
+
+class ReauthenticationRequired(exceptions.APIException):
+    """Who this is was proven too long ago for what is asked."""
+
+    status_code = 403
+    default_code = "reauth_required"
+    default_detail = "Confirm that it is you, then ask again: POST /api/v1/session/confirmation."
+
+
+class NotProven(exceptions.APIException):
+    """That wasn't the proof."""
+
+    status_code = 403
+    default_code = "not_proven"
+    default_detail = "This password isn't right."
+
+
+def require(member: Member) -> None:
+    """Raise ReauthenticationRequired unless this session's owner proved within the last ten minutes who they are."""
+    if not member.is_confirmed:
+        raise ReauthenticationRequired
+
+
+def open_to(user: User) -> list[str]:
+    """Return the slugs of the methods that somebody can use."""
+    return [slug for slug, method in methods.all().items() if method.is_open_to(user)]
+
+
+def confirm(request: Any, member: Member, method: str, proof: str) -> None:
+    """Take a proof in. The session gets a new key with what it may do now. Raises NotProven, UnknownKind, and Limited after too many wrong ones."""
+    known = methods[method]
+    subject = limits.account_subject(member.user.email)
+    limits.spend(limits.LOGINS_BY_ADDRESS, limits.address_subject(request_address(request)))
+    limits.spend(limits.LOGIN_FAILURES, subject)
+    if not known.is_open_to(member.user) or not known.proves(member.user, proof):
+        raise NotProven
+    limits.refund(limits.LOGIN_FAILURES, subject)
+    user_sessions.confirm(member)
+    if member.session_kind == UserSession.Kind.BROWSER and member.session_id is not None:
+        _turn_key(request, member)
+
+
+def _turn_key(request: HttpRequest, member: Member) -> None:
+    assert member.session_id is not None
+    request.session.cycle_key()
+    user_sessions.moved(member.session_id, request.session.session_key or "", member.session_auth_hash)
