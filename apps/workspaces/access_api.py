@@ -59,7 +59,7 @@ class UserSessions(APIView):
         rows = user_sessions.alive(self.actor.user_id)
         return Response({"items": [user_session_item(row, self.actor) for row in rows]})
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="sessions_destroy_others", responses={204: None})
     @allow(member=ANY)
     def delete(self, request: Request) -> Response:
         """End every session of the caller but this one."""
@@ -149,7 +149,7 @@ class Seats(APIView):
 # Tokens for apps
 
 
-class Credentials(Input):
+class AppCredentials(Input):
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=1000, trim_whitespace=False)
 
@@ -173,13 +173,18 @@ class Tokens(APIView):
 
     answers_secrets: ClassVar[bool] = True
 
-    @extend_schema(request=Credentials, responses={201: answer(TokensShape)})
+    @extend_schema(request=AppCredentials, responses={201: answer(TokensShape)})
     @allow(public=True)
     def post(self, request: Request) -> Response:
         """Sign in by address and password; answers a pair of tokens. Name the workspace of each request as X-Workspace."""
         try:
+<<<<<<< ours
             pair, member = tokens.sign_in(request._request, **self.checked(Credentials))
         except entry.SignInRefused as refused:
+=======
+            pair, member = tokens.sign_in(request._request, **self.checked(AppCredentials))
+        except sessions.SignInRefused as refused:
+>>>>>>> theirs
             raise exceptions.AuthenticationFailed(str(refused), "sign_in_refused") from None
         except entry.MethodRefused:
             raise exceptions.AuthenticationFailed("Sign in by a one-time code.", "code_required") from None

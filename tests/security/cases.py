@@ -51,6 +51,8 @@ SETTINGS, INBOX, CHANGES = (
     f"{CONVERSATIONS}test_inbox.py::test_",
     f"{CONVERSATIONS}test_changes.py::test_",
 )
+PEOPLE, TOKENS = f"{WORKSPACES}test_user_sessions.py::test_", f"{WORKSPACES}test_tokens.py::test_"
+KEYS, SEATS = f"{WORKSPACES}test_keys.py::test_", f"{WORKSPACES}test_seats.py::test_"
 VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
 
 CHAIN, LOG = "tests/audit/test_chain.py::test_", "tests/audit/test_log.py::test_"
@@ -177,6 +179,7 @@ CASES = {
             f"{SIGN_IN}an_unknown_address_costs_as_much_hashing_as_a_wrong_password",
         ),
     ),
+<<<<<<< ours
     "A03": Case(
         "a link to a new password used twice, too late, replaced, made up, of a disabled account",
         "400, the password stays",
@@ -209,6 +212,19 @@ CASES = {
             f"{PASSWORDS}a_password_that_can_be_guessed_is_refused",
             f"{PASSWORDS}eight_characters_or_many_words_are_fine",
             f"{PASSWORDS}ones_own_address_or_name_is_no_password",
+=======
+    "A04": Case(
+        "a new password",
+        "every other session, token and socket is dead",
+        (f"{SIGN_IN}a_changed_password_ends_every_session", f"{PEOPLE}a_new_password_ends_apps_too"),
+    ),
+    "A07": Case(
+        "keys and ownership without having proven lately who one is",
+        "403 reauth_required, nothing changed",
+        (
+            f"{PEOPLE}what_is_sensitive_asks_again_who_this_is_after_ten_minutes",
+            f"{SEATS}both_sides_prove_again_who_they_are",
+>>>>>>> theirs
         ),
     ),
     "A08": Case(
@@ -219,6 +235,7 @@ CASES = {
             f"{CODES}the_sessions_id_is_another_one_after_the_code",
         ),
     ),
+<<<<<<< ours
     "A09": Case("signing out, then the old cookie", "401", (f"{SIGN_IN}signing_out_ends_the_session_on_the_server",)),
     "A10": Case("a session cookie that was never given, or is another's with one letter changed", "401"),
     # One-time codes
@@ -326,6 +343,41 @@ CASES = {
         (f"{INVITATIONS}a_new_workspace_invites_twenty_a_day", f"{INVITATIONS}one_of_a_week_invites_more"),
     ),
     "R13": Case("a deactivated member's cookie and open socket", "401 at once; 4401 within 5 s"),
+=======
+    "A09": Case(
+        "signing out, then the old cookie or refresh token; a refresh token twice",
+        "401; its whole session ends",
+        (
+            f"{SIGN_IN}signing_out_ends_the_session_on_the_server",
+            f"{TOKENS}an_app_signs_out_by_its_refresh_token_or_its_access_token",
+            f"{TOKENS}a_used_refresh_token_that_comes_again_ends_the_session_for_everybody",
+        ),
+    ),
+    "A10": Case(
+        "a session cookie or an access token that was never given, or is another's with one letter changed",
+        "401",
+        (f"{TOKENS}a_token_that_isn_t_one_of_ours_opens_nothing",),
+    ),
+    "R02": Case("one's own role", "403", (f"{SEATS}nobody_changes_or_removes_themselves",)),
+    "R03": Case(
+        "making somebody an owner; changing or removing one",
+        "403, nothing changed",
+        (f"{SEATS}who_may_give_which_role_to_whom",),
+    ),
+    "R04": Case(
+        "granting what one doesn't hold; a permission that is none",
+        "403; 400",
+        (f"{SEATS}nobody_grants_what_they_don_t_hold", f"{KEYS}nobody_gives_a_key_what_they_don_t_hold"),
+    ),
+    "R13": Case(
+        "a removed or deactivated member's cookie, API key, token and open socket",
+        "401 at once; 4401 within 5 s",
+        (
+            f"{SEATS}a_removed_member_is_out_everywhere_at_once",
+            f"{KEYS}a_key_ends_by_its_day_by_being_revoked_and_with_its_maker",
+        ),
+    ),
+>>>>>>> theirs
     # Browsers
     "S01": Case(
         "a write by cookie without or with a wrong CSRF token, or as a form",
@@ -604,6 +656,14 @@ CASES = {
     "D11": Case("what a browser keeps of answers", "no-store"),
     "D12": Case("line breaks and colours in what is logged", "one line"),
     # Configuration
+    "K03": Case(
+        "what is kept of keys and tokens",
+        "hashes alone",
+        (
+            f"{KEYS}a_key_is_made_with_scopes_shown_once_and_kept_as_a_hash",
+            f"{TOKENS}no_token_is_kept_in_clear",
+        ),
+    ),
     "K01": Case(
         "starting a deployment with debugging, a weak secret, any host, test settings",
         "it doesn't start",
@@ -631,10 +691,10 @@ ABSENT = {
     "ID": "Who a visitor is isn't proven by anybody yet: every address and id is a claim.",
     "A": "There is no such way to sign in or to change how one does.",
     "O": "No codes are sent.",
-    "R": "Members are made by operators; nothing invites, promotes or removes one over the network.",
+    "R": "Members are made by operators; nothing invites one over the network.",
     "J": "Nothing is imported.",
     "M": "No mail comes in or goes out.",
-    "E": "There are no API keys, and no webhooks go out.",
+    "E": "No webhooks go out.",
     "G": "No AI answers.",
     "T11": "Visitors aren't merged.",
     "T15": "No answer is conditional or cached: authenticated ones are `no-store`.",
@@ -666,7 +726,6 @@ ABSENT = {
     "D08": "A visitor can't be erased yet.",
     "D09": "There is no data map yet.",
     "D10": "Nothing is kept for a time but the audit log, whose retention is tested with it.",
-    "K03": "No secret of others is kept; our tokens are hashed (V13).",
     "K04": "Former keys are a setting (`SECRET_KEY_FALLBACKS`), which is Django's own.",
     "K06": "Celery takes JSON alone, by its settings.",
     "K07": "Done where images are built.",

@@ -16,6 +16,7 @@ from apps.core.database.roles import APP_ROLE, SYSTEM_ROLE
 from apps.core.isolation import catalogue, scopes
 from apps.core.isolation.scopes import Exemption
 from apps.visitors.models import Visitor
+from apps.workspaces import seats
 from apps.workspaces.models import Workspace
 from tests import factories
 from tests.callers import Booted, SignedIn
@@ -55,6 +56,8 @@ def filled(cell: Scene) -> Scene:
         visitor.upload(named(PICTURE, "a.png"))
         caller.put(f"/conversations/{started}/draft", {"kind": "note", "body": "Later"})
         caller.post("/live/tickets")
+        caller.put(f"/conversations/{started}/status", {"status": "closed"}, Idempotency_Key="once")
+        seats.offer(factories.make_member(caller.member.workspace).pk, by=factories.owner_of(caller.member.workspace))
         event = {"id": str(uuid4()), "name": "looked", "at": "2026-01-01T00:00:00Z"}
         visitor.post("/widget/events", {"events": [event]})
     from apps.audit import actions as audit

@@ -11,7 +11,7 @@ import pytest
 from apps.core import live as queries
 from apps.core import whispers
 from apps.core.access import ANY, Access
-from tests.callers import Booted
+from tests.callers import App, Booted, Keyed
 from tests.core.test_poll import poll
 from tests.live import LiveSocket, LiveThread, credential_of
 from tests.security.cases import case
@@ -41,10 +41,20 @@ def arguments(params: type[queries.Params], scene: Scene, person: Person, *, ran
 
 def greeted(live: LiveThread, person: Person) -> LiveSocket:
     caller: Any = person.caller
-    socket = live.connect(caller.headers["Origin"])
-    credential = {"ticket": uuid4().hex * 2} if person.kind == "nobody" else credential_of(caller)
+    socket = live.connect(caller.headers.get("Origin"))
+    credential: dict[str, str]
+    if isinstance(caller, Keyed):
+        credential = {"token": caller.token}
+    elif person.kind == "nobody" or (isinstance(caller, App) and person.kind == "ended"):
+        credential = {"ticket": uuid4().hex * 2}
+    else:
+        credential = credential_of(caller)
     socket.send(type="hello", **credential)
     return socket
+
+
+OUTSIDE = ("nobody", "ended", "key")
+"""Who opens no socket: a key asks by REST alone."""
 
 
 def expected(name: str, person: Person, scene: Scene) -> str:
@@ -65,7 +75,7 @@ def test_everyone_is_answered_what_the_access_table_promises(live: LiveThread, e
     secret = {scene.conversation, str(scene.visitor.visitor.pk), scene.attachment, "Where is my bike?"}
     for person in scene.people:
         with greeted(live, person) as socket:
-            if person.kind in ("nobody", "ended"):
+            if person.kind in OUTSIDE:
                 assert socket.closed() == 4401, person.name
                 continue
             assert socket.receive()["type"] == "ready"
@@ -87,7 +97,7 @@ def test_everyone_is_answered_what_the_access_table_promises(live: LiveThread, e
 def test_everyone_may_tell_what_the_access_table_promises(live: LiveThread, everybody: Scene) -> None:
     scene = everybody
     for person in scene.people:
-        if person.kind in ("nobody", "ended"):
+        if person.kind in OUTSIDE:
             continue
         with greeted(live, person) as socket:
             assert socket.receive()["type"] == "ready"
@@ -119,9 +129,9 @@ def test_everyone_is_polled_what_the_access_table_promises(live: LiveThread, eve
         for name, query in queries.registry.items():
             params = arguments(query.Params, scene, person)
             answer = poll(live, bearer, name, params=params, wait="2")
-            if person.kind == "ended":
-                assert (answer.status, answer.frame["error"]["code"]) == (401, "session_expired"), person.name
-            elif bearer is None:
+            if bearer is None:
                 assert (answer.status, answer.frame["error"]["code"]) == (401, "not_authenticated"), person.name
+            elif person.kind == "ended":
+                assert (answer.status, answer.frame["error"]["code"]) == (401, "session_expired"), person.name
             else:
                 assert answer.status == POLLED[expected(name, person, scene)], (person.name, name)
