@@ -37,7 +37,8 @@ COPY static static
 COPY --from=widget /build/widget/dist widget/dist
 # The secret is for this step alone; a process without one of its own refuses to start.
 RUN python -m compileall -q manage.py opencom_project apps \
- && SECRET_KEY=only-while-building-the-image-and-never-afterwards-0123456789 DATABASE_URL=postgres://unused REDIS_URL= \
+ && SECRET_KEY=only-while-building-the-image-and-never-afterwards-0123456789 \
+    ENCRYPTION_KEYS=only-while-building-never-afterwards-012345 DATABASE_URL=postgres://unused REDIS_URL= \
     PUBLIC_URL=https://localhost ALLOWED_HOSTS=localhost python manage.py collectstatic --no-input --verbosity 0
 USER opencom
 EXPOSE 8000 8001

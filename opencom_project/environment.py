@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -11,6 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 SMTP_PORTS = {"smtp": 25, "smtp+tls": 587, "smtps": 465}
+_KEY = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -26,6 +29,20 @@ def secret(name: str) -> str:
             f"Set {name}. A good one: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     return value
+
+
+def encryption_keys(name: str) -> list[str]:
+    """Return keys for secrets at rest, by commas, the one that encrypts first. There must be one."""
+    keys = listing(name)
+    if not keys:
+        raise ImproperlyConfigured(
+            f"Set {name}. A good one: python -c 'import secrets; print(secrets.token_urlsafe(32))'. Keep a copy: "
+            "without it what it encrypted is lost."
+        )
+    for key in keys:
+        if not _KEY.fullmatch(key):
+            raise ImproperlyConfigured(f"Each of {name} must be 32 random bytes as base64url: 43 characters.")
+    return keys
 
 
 def flag(name: str, default: bool = False) -> bool:

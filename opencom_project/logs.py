@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-SECRETS = re.compile(r"\b(wst_|oca_|inv_|rst_|whsec_)[0-9A-Za-z]+")
+SECRETS = re.compile(r"\b(wst_|oca_|ort_|inv_|rst_|whsec_|ivs_|exp_)[0-9A-Za-z]+")
 CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 

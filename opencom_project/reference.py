@@ -18,6 +18,7 @@ KINDS = {
     "flag": "1 or 0",
     "number": "number",
     "listing": "texts, by commas",
+    "encryption_keys": "32 random bytes each as base64url, by commas, required",
 }
 KINDS |= {"mailer": "smtp+tls://…, smtps://…, smtp://… or resend://key"}
 KINDS |= {"networks": "addresses or networks, by commas", "database": "postgresql://…, required"}
@@ -26,6 +27,7 @@ DECIDES = {
     "DEBUG": "Shows errors in full and serves static files from their sources. Never where others can reach it.",
     "SECRET_KEY": "Signs sessions, file addresses and rate keys. The same for every process.",
     "SECRET_KEY_FALLBACKS": "Former secret keys, whose signatures are still taken.",
+    "ENCRYPTION_KEYS": "Encrypts the secrets in the database: the first key encrypts, all decrypt. Keep a copy.",
     "STATE_DIR": "The folder for what the installation keeps beside its database.",
     "PUBLIC_URL": "Where people reach the web process. With https:// cookies and HSTS follow.",
     "LIVE_URL": "Where messengers and dashboards reach the live process; unset, the same origin.",

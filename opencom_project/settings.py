@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY")
 SECRET_KEY_FALLBACKS = env.listing("SECRET_KEY_FALLBACKS")
+ENCRYPTION_KEYS = env.encryption_keys("ENCRYPTION_KEYS")
 STATE_DIR = Path(env.text("STATE_DIR", str(ROOT / ".state")))
 
 # Where people reach us

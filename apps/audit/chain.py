@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -20,6 +20,7 @@ from apps.audit.events import SEALING, LogPruned
 from apps.audit.models import AuditEntry, Seal, UnsealedEntry
 from apps.core import clock
 from apps.core.isolation import scopes
+from apps.visitors.events import VisitorErased
 
 BATCH = 1000
 ONE_SEALER = 7_261_544_809
@@ -164,8 +165,9 @@ def _verify(workspace_id: UUID, expected: Link | None) -> Verdict:
     if expected is not None and expected.number == link.number and expected.hash != link.hash:
         return Verdict(workspace_id, 0, link, 0, Fault(link.number, None, "it isn't the one that was noted"))
     checked = 0
+    erased = _erased(workspace_id)
     for made, entry in _chain(workspace_id):
-        fault = _fault(made, entry, link)
+        fault = _fault(made, entry, link, erased)
         if fault is None and expected is not None and expected.number == made.number and expected.hash != made.hash:
             fault = Fault(made.number, made.entry_id, "it isn't the one that was noted")
         if fault is not None:
@@ -186,7 +188,13 @@ def _chain(workspace_id: UUID) -> Iterator[tuple[Seal, AuditEntry | None]]:
         reached = batch[-1].number
 
 
-def _fault(made: Seal, entry: AuditEntry | None, before: Link) -> Fault | None:
+def _erased(workspace_id: UUID) -> Set[UUID | None]:
+    """Return who was erased, and so has no name any more."""
+    entries = AuditEntry.objects.filter(workspace_id=workspace_id, action=VisitorErased.name)
+    return set(entries.values_list("subject_id", flat=True))
+
+
+def _fault(made: Seal, entry: AuditEntry | None, before: Link, erased: Set[UUID | None]) -> Fault | None:
     why = ""
     if made.number != before.number + 1:
         return Fault(before.number + 1, None, f"it is missing; the next is {made.number}")
@@ -194,11 +202,19 @@ def _fault(made: Seal, entry: AuditEntry | None, before: Link) -> Fault | None:
         why = "it doesn't follow from the one before it"
     elif entry is None:
         why = "its entry was deleted"
+    elif not made.names_salt:
+        why = "" if {entry.actor_id, entry.subject_id} & erased else "a name in it was removed"
+        why = why or _why_changed(made, entry)
     elif _names_hash(entry, bytes(made.names_salt)) != bytes(made.names_hash):
         why = "a name in it was changed"
-    elif _hash(entry, made.number, bytes(made.names_hash), bytes(made.previous)) != bytes(made.hash):
-        why = "it was changed"
+    else:
+        why = _why_changed(made, entry)
     return Fault(made.number, made.entry_id, why) if why else None
+
+
+def _why_changed(made: Seal, entry: AuditEntry) -> str:
+    is_as_sealed = _hash(entry, made.number, bytes(made.names_hash), bytes(made.previous)) == bytes(made.hash)
+    return "" if is_as_sealed else "it was changed"
 
 
 def _unsealed(workspace_id: UUID, head: Link) -> tuple[int, Fault | None]:

@@ -102,8 +102,12 @@ def sentence(entry: AuditEntry, names: Mapping[str, str]) -> str:
     event = events.registry.get(entry.action)
     words = {name: _word(value, names) for name, value in entry.details.items()}
     phrase = event.phrase if event is not None else entry.action
-    said = phrase.format_map(_Words(words | {"subject": entry.subject_label or GONE}))
-    return f"{entry.actor_label} {said}"
+    said = phrase.format_map(_Words(words | {"subject": entry.subject_label or _gone(entry.subject_kind)}))
+    return f"{entry.actor_label or _gone(entry.actor_kind)} {said}"
+
+
+def _gone(kind: str) -> str:
+    return "an erased visitor" if kind in ("visitor", "visitors.visitor") else GONE
 
 
 class _Words(dict[str, str]):

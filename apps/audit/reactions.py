@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from django.db import connection
+
 from apps.audit.models import AuditEntry
 from apps.core.events import Event, on_required
+from apps.visitors.events import VisitorErased
 
 
 @on_required(Event)
@@ -25,3 +28,10 @@ def record(event: Event) -> None:
         subject_label=str(getattr(subject, "label", ""))[:200],
         details=event.details(),
     )
+
+
+@on_required(VisitorErased)
+def forget_name(event: VisitorErased) -> None:
+    """Forget the name of whoever was erased. What they did and what was done to them stays on record, by id."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT audit_forget(%s, %s)", [event.visitor.workspace_id, event.visitor.pk])

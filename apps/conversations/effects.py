@@ -35,3 +35,12 @@ def discard_attachment(owed: Effect) -> None:
         deleted, _ = Attachment.objects.filter(pk=attachment.pk, message=None).delete()
     if deleted:
         attachment.file.storage.delete(str(attachment.file))
+
+
+@effect("conversations.delete_files", lane=Effect.Lane.BULK)
+def delete_files(owed: Effect) -> None:
+    """Delete the files of a visitor who was erased, once their rows are gone."""
+    storage = Attachment._meta.get_field("file").storage
+    for name in owed.payload["files"]:
+        if not Attachment.objects.filter(file=name).exists():
+            storage.delete(name)

@@ -24,6 +24,8 @@ from apps.workspaces.public import public_name
 
 LOG_PAGE = 50
 CATCH_UP_PAGE = 200
+ERASED = 2**53 - 1
+"""The version of a row that is gone for good: the highest that a browser can count to."""
 
 
 class ConversationParams(Params, frozen=True):
@@ -142,7 +144,9 @@ class InboxList(Rows):
         rows = {str(row.pk): row_item(row) for row in self._listed(actor, params).filter(pk__in=keys)}
         gone = [key for key in keys if key not in rows]
         versions = Conversation.objects.visible_to(actor).filter(pk__in=gone).values_list("pk", "version")
-        removed = [{"key": str(pk), "version": version, "removed": True} for pk, version in versions]
+        left = {str(pk): version for pk, version in versions}
+        # What was erased has no version any more, and never comes back.
+        removed = [{"key": key, "version": left.get(key, ERASED), "removed": True} for key in gone]
         return Answer(items=[*rows.values(), *removed])
 
     def _listed(self, actor: Actor, params: InboxParams) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from apps.conversations import actions
+from apps.conversations import actions, visitors
 from apps.conversations.events import AttachmentStaged, StatusChanged
 from apps.conversations.models import Conversation
 from apps.core import effects
-from apps.core.events import on
+from apps.core.events import on, on_required
+from apps.visitors.events import VisitorMerged, VisitorSeparated
 from apps.workspaces.events import MemberRemoved
 
 
@@ -43,3 +44,16 @@ def unassign(event: MemberRemoved) -> None:
     waiting = Conversation.objects.filter(assignee=event.member).exclude(status=Conversation.Status.CLOSED)
     for conversation in waiting.order_by("pk"):
         actions.assign(conversation, None, by=event.actor)
+
+
+@on_required(VisitorMerged)
+def show_merged(event: VisitorMerged) -> None:
+    """Let everybody who has one of the conversations open see whose it is now."""
+    visitors.changed_hands(event.moved, source=event.gone, canonical=event.visitor.pk)
+
+
+@on_required(VisitorSeparated)
+def show_separated(event: VisitorSeparated) -> None:
+    """Give the source its conversations back whole, and let everybody see it."""
+    visitors.wrote_since(event.source.pk, event.visitor.pk)
+    visitors.changed_hands(event.moved, source=event.source.pk, canonical=event.visitor.pk)

@@ -6,4 +6,4 @@ class CoreConfig(AppConfig):
     name = "apps.core"
 
     def ready(self) -> None:
-        autodiscover_modules("events", "reactions", "effects", "sessions", "live", "boot", "checks")
+        autodiscover_modules("events", "reactions", "effects", "sessions", "live", "boot", "checks", "personal_data")

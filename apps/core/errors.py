@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation, ValidationError
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
+from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, serializers
 from rest_framework.response import Response
@@ -111,6 +112,9 @@ def _explained(exc: Exception) -> tuple[int, str, str, dict[str, Any], dict[str,
             return exc.status_code, _code(exc), str(exc.detail), {}, {}
         case OperationalError() | InterfaceError() | PoolTimeout():
             logger.warning("the database is away: %s", type(exc).__name__)
+            return 503, "unavailable", "Try again in a moment.", {}, {"Retry-After": "1"}
+        case IntegrityError() if isinstance(exc.__cause__, ForeignKeyViolation):
+            # What this would have pointed at was merged or erased a moment ago: asked again, it is found where it is now, or not at all.
             return 503, "unavailable", "Try again in a moment.", {}, {"Retry-After": "1"}
         case _:
             raise exc

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
@@ -264,6 +265,9 @@ class Hub:
         before = socket.identity.actor.view
         try:
             identity = await self.work(socket.identity.renew)
+        except PermissionDenied:
+            socket.close(4403)
+            return
         except DatabaseError:
             # Nobody is let go because the database is away; the next look renews everyone.
             return

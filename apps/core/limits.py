@@ -30,10 +30,23 @@ STAGED_SECONDS = 3600
 """How long an uploaded file waits for its message."""
 FILE_URL_SECONDS = 300
 """How long a signed file address opens the file (OWASP ASVS 5: at most five minutes)."""
+USER_ID_CHARACTERS = 200
+IDENTITY_TOKEN_CHARACTERS = 8192
+"""A signed token with an address, a name and a few attributes is a tenth of it."""
+IDENTITY_TOKEN_SECONDS = 24 * 3600
+"""The longest life of a token that proves who somebody is: who steals one has it no longer than a day."""
+IDENTITY_GRACE_DAYS_MAX = 30
+IDENTITY_ALERT_AT = 100
+"""Refused proofs of a workspace in an hour that are worth a second entry in its audit log: somebody is trying."""
+MERGE_UNDO_DAYS = 7
+EXPORT_LINK_SECONDS = 24 * 3600
 ATTRIBUTES = 100
+ATTRIBUTE_NAME_CHARACTERS = 100
 ATTRIBUTE_BYTES = 2048
 NAME_CHARACTERS = 200
 EVENT_BATCH = 100
+EVENT_DAYS = 30
+"""How long what a visitor did is kept: long enough for rules about a month, short enough to be no dossier."""
 BODY_BYTES = 1024 * 1024
 JSON_DEPTH = 20
 JSON_NODES = 2000
@@ -138,6 +151,8 @@ INVITATIONS = Limit("invitations", 100, 24 * 3600, 50, Gone.CLOSED)
 """By workspace; the lower one in its first week. Mail to strangers is what a throw-away workspace would be made for."""
 BOOTS_BY_ADDRESS = Limit("boots_by_address", 60, 3600, 30)
 """An office behind one address is normal: the burst is what 30 colleagues need on a Monday morning."""
+FAILED_IDENTITIES = Limit("failed_identities", 20, 3600, 20, Gone.CLOSED)
+"""By address: a server that signs wrongly shows at once; who guesses gets twenty guesses an hour at 256 bits."""
 IDENTIFY = Limit("identify", 60, 3600, 10)
 NEW_CONVERSATIONS = Limit("new_conversations", 6, 3600, 3)
 VISITOR_MESSAGES = Limit("visitor_messages", 60, 60, 10)
@@ -150,6 +165,8 @@ MEMBER_UPLOADS = Limit("member_uploads", 200, 3600, 20)
 SEARCHES = Limit("searches", 30, 60, 20)
 AUDIT_EXPORTS = Limit("audit_exports", 5, 24 * 3600, 5, Gone.CLOSED)
 """By workspace: a copy of the whole log is seldom needed, and wanted by whoever has stolen a session."""
+VISITOR_EXPORTS = Limit("visitor_exports", 20, 24 * 3600, 20, Gone.CLOSED)
+"""By workspace: somebody who asks for their data is seldom; who has stolen a session wants everybody's."""
 MEMBER_REQUESTS = Limit("member_requests", 600, 60, 120)
 KEY_REQUESTS = Limit("key_requests", 300, 60, 100)
 WORKSPACE_KEY_REQUESTS = Limit("workspace_key_requests", 1000, 60, 200)

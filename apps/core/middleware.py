@@ -10,8 +10,9 @@ from urllib.parse import unquote
 
 import msgspec
 from django.core.exceptions import PermissionDenied
-from django.db import DataError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from psycopg.errors import ForeignKeyViolation
 from psycopg_pool import PoolTimeout
 
 from apps.core.access import allow
@@ -42,6 +43,9 @@ class RequestMiddleware:
         """Answer 503 where the database is away, 400 where it can't take what was sent, and JSON where the API is asked."""
         if isinstance(exception, (OperationalError, InterfaceError, PoolTimeout)):
             logger.warning("the database is away: %s", type(exception).__name__)
+            return _error(request, 503, "unavailable", "Try again in a moment.", {"Retry-After": "1"})
+        if isinstance(exception, IntegrityError) and isinstance(exception.__cause__, ForeignKeyViolation):
+            # What this would have pointed at was merged or erased a moment ago.
             return _error(request, 503, "unavailable", "Try again in a moment.", {"Retry-After": "1"})
         if isinstance(exception, DataError):
             # A cookie or a parameter that no database takes, such as text with NUL in it.

@@ -37,6 +37,8 @@ class Page(View):
             raise
         if actor is not None:
             self.actor = actor
+        # A form is read, and with it bounded, before anything is done, also where the handler doesn't look at it.
+        _ = request.POST
         try:
             response: HttpResponseBase = handler(request, *args, **kwargs)
         except NotVisible as error:

@@ -17,7 +17,7 @@ class VisitorAdmin(ReadOnlyAdmin):
     list_select_related = ["workspace"]
     search_fields = ["=id", "=workspace__id"]
     search_help_text = "A visitor's or a workspace's id"
-    exclude = ["session_hash", "search"]
+    exclude = ["search"]
     ordering = ["-first_seen_at"]
     show_full_result_count = False
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
@@ -14,24 +15,25 @@ from rest_framework.response import Response
 from apps.core import limits
 from apps.core.access import allow
 from apps.core.api import APIView, Input, PageInput
-from apps.core.errors import Invalid, OriginRefused, SessionExpired
+from apps.core.errors import Conflict, Invalid, OriginRefused, SessionExpired
 from apps.core.isolation import scopes
-from apps.core.live import NotVisible
 from apps.core.network import request_address, request_origin
 from apps.core.shapes import answer
 from apps.core.slots import ask
-from apps.visitors import actions
-from apps.visitors.actions import BadSessionId, Blocked, Issued, TooManyAttributes
+from apps.visitors import actions, attributes, identity, proof
+from apps.visitors.actions import BadSessionId, Blocked, Issued, ProvenDetail, SomebodyElse
+from apps.visitors.attributes import BadAttributes
 from apps.visitors.directory import directory
+from apps.visitors.erasure import withdraw_consent
 from apps.visitors.live import own_item, visitor_item
 from apps.visitors.models import Visitor, VisitorSession
+from apps.visitors.proof import Claim, Identity, IdentityRefused, IdentityRequired
 from apps.visitors.shapes import (
     BootShape,
     OwnSessionShape,
     OwnVisitorShape,
     TokenShape,
     TrackedShape,
-    VisitorShape,
     VisitorsShape,
 )
 from apps.workspaces import origins
@@ -61,24 +63,32 @@ class ClientInput(Input):
     identifier = serializers.CharField(max_length=100, required=False, allow_blank=True)
 
 
-class AttributesField(serializers.DictField):
-    """A flat object: text, numbers, true or false, null, or a list of these."""
+class PropertiesField(serializers.DictField):
+    """A flat object: text, numbers, true or false, dates, null, or a list of these."""
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         value: dict[str, Any] = super().to_internal_value(data)
-        for name, entry in value.items():
-            entries = entry if isinstance(entry, list) else [entry]
-            if not all(item is None or isinstance(item, (str, int, float, bool)) for item in entries):
-                raise serializers.ValidationError(
-                    {name: ["Use text, a number, true or false, null, or a list of these."]}
-                )
-        return value
+        try:
+            return {name: entry if entry is None else attributes.value_of(name, entry) for name, entry in value.items()}
+        except BadAttributes as error:
+            raise serializers.ValidationError(str(error)) from error
 
 
 class IdentifyInput(Input):
+    user_id = serializers.CharField(max_length=limits.USER_ID_CHARACTERS, required=False, trim_whitespace=False)
+    user_hash = serializers.CharField(
+        max_length=1000, required=False, allow_null=True, allow_blank=True, trim_whitespace=False
+    )
+    user_token = serializers.CharField(
+        max_length=limits.IDENTITY_TOKEN_CHARACTERS,
+        required=False,
+        allow_null=True,
+        allow_blank=True,
+        trim_whitespace=False,
+    )
     name = serializers.CharField(max_length=limits.NAME_CHARACTERS, required=False, allow_blank=True)
     email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
-    attributes = AttributesField(required=False)
+    attributes = serializers.DictField(required=False)
     page = WherePageInput(required=False)
     locale = serializers.CharField(max_length=20, required=False, allow_blank=True)
     timezone = serializers.CharField(max_length=60, required=False, allow_blank=True)
@@ -98,6 +108,49 @@ def _details(data: dict[str, Any]) -> dict[str, Any]:
     if page is not None:
         data |= {"page_url": page["url"], "page_title": page.get("title", "")}
     return data
+
+
+def _identity(request: Request, workspace: Workspace, data: dict[str, Any]) -> Identity:
+    """Take out of the input what it says about who the visitor is, and check it. A wrong proof is counted, and limited by address."""
+    if "user_hash" in data and "user_token" in data:
+        raise serializers.ValidationError({"user_token": ["Send either user_hash or user_token."]})
+    # A proof that is sent and empty is a wrong one.
+    proofs = {name: data.pop(name) or "" for name in ("user_hash", "user_token") if name in data}
+    claim = Claim(user_id=data.pop("user_id", None), **proofs)
+    try:
+        found = proof.check(workspace.pk, claim)
+    except IdentityRequired as error:
+        identity.count(workspace.pk, "claimed")
+        raise exceptions.PermissionDenied(str(error), error.code) from error
+    except IdentityRefused as error:
+        limits.spend(limits.FAILED_IDENTITIES, limits.address_subject(request_address(request._request)))
+        identity.refused(workspace, str(error))
+        raise exceptions.PermissionDenied(str(error), error.code) from error
+    return found
+
+
+def _count(workspace: Workspace, found: Identity) -> None:
+    """Count who was named, and how well."""
+    if found.proven is not None:
+        identity.note_used(found.proven.secret)
+        identity.count(workspace.pk, "proven")
+    elif found.user_id:
+        identity.count(workspace.pk, "claimed")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what was wrong with what a messenger told about its visitor."""
+    try:
+        yield
+    except BadAttributes as error:
+        raise serializers.ValidationError({"attributes": [str(error)]}) from error
+    except ProvenDetail as error:
+        raise serializers.ValidationError(
+            {name: ["This was signed by your server, and only it can change it."] for name in error.names}
+        ) from error
+    except Blocked:
+        raise exceptions.PermissionDenied("This visitor is blocked.", "blocked") from None
 
 
 def _session_item(issued: Issued) -> TokenShape:
@@ -137,24 +190,24 @@ class Boot(APIView):
         origin = request_origin(request._request)
         if workspace is None or not origins.allows(workspace, origin):
             raise OriginRefused()
+        request._request.allowed_origin = origin  # type: ignore[attr-defined]
+        found = _identity(request, workspace, data)
         try:
-            issued = actions.boot(
-                workspace,
-                session_id=data.pop("session_id"),
-                origin=origin or "",
-                client=data.pop("client", {}),
-                **_details(data),
-            )
+            with _explained():
+                issued = actions.boot(
+                    workspace,
+                    session_id=data.pop("session_id"),
+                    origin=origin or "",
+                    client=data.pop("client", {}),
+                    identity=found,
+                    **_details(data),
+                )
         except BadSessionId:
             raise serializers.ValidationError(
                 {"session_id": ["Send 24 random bytes as base64url: 32 characters."]}
             ) from None
-        except TooManyAttributes as error:
-            raise serializers.ValidationError({"attributes": [str(error)]}) from error
-        except Blocked:
-            raise exceptions.PermissionDenied("This visitor is blocked.", "blocked") from None
+        _count(workspace, found)
         note_widget_seen(workspace, origin or "")
-        request._request.allowed_origin = origin  # type: ignore[attr-defined]
         return Response(self._answer(workspace, issued))
 
     def _answer(self, workspace: Workspace, issued: Issued) -> BootShape:
@@ -213,19 +266,35 @@ class OwnVisitor(VisitorView):
     @extend_schema(request=IdentifyInput, responses=answer(OwnVisitorShape))
     @allow(visitor=True)
     def patch(self, request: Request) -> Response:
-        """Say more about the visitor. Attributes merge; an e-mail address is a claim that opens nothing."""
+        """Say more about the visitor. Attributes merge; an e-mail address is a claim that opens nothing.
+
+        With a proof the token stands from now on for whom it proves; where the visitor is known to be another user: 409, boot again.
+        """
         limits.spend(limits.IDENTIFY, self.actor.pk)
+        data = self.checked(IdentifyInput)
+        found = _identity(request, self.actor.workspace, data)
         try:
-            visitor = actions.identify(self.actor, **_details(self.checked(IdentifyInput)))
-        except TooManyAttributes as error:
-            raise serializers.ValidationError({"attributes": [str(error)]}) from error
+            with _explained():
+                visitor = actions.identify(self.actor, identity=found, **_details(data))
+        except Visitor.DoesNotExist:
+            raise SessionExpired() from None
+        except SomebodyElse:
+            raise Conflict("This session belongs to another user. End it and boot again.", "identity_changed") from None
+        _count(self.actor.workspace, found)
         return Response(own_item(visitor))
+
+    @extend_schema(responses={204: None})
+    @allow(visitor=True)
+    def delete(self, request: Request) -> Response:
+        """Withdraw consent: what was noted about the visitor is deleted and their sessions end; what they wrote stays."""
+        withdraw_consent(self.actor)
+        return Response(status=204)
 
 
 class TrackedEventInput(Input):
     id = serializers.UUIDField()
     name = serializers.CharField(max_length=100)
-    properties = AttributesField(required=False)
+    properties = PropertiesField(required=False)
     url = serializers.CharField(max_length=2000, required=False, allow_blank=True)
     at = serializers.DateTimeField()
 
@@ -268,16 +337,3 @@ class Directory(APIView):
             limits.spend(limits.SEARCHES, self.actor.pk)
         visitors, following = directory(self.actor, **asked)
         return Response({"items": [visitor_item(visitor) for visitor in visitors], "next_cursor": following})
-
-
-class DirectoryEntry(APIView):
-    """One visitor."""
-
-    @extend_schema(responses=answer(VisitorShape))
-    @allow(member="users.read", key="users.read")
-    def get(self, request: Request, visitor_id: UUID) -> Response:
-        """Return a visitor as members see them."""
-        visitor = Visitor.objects.visible_to(self.actor).filter(pk=visitor_id).first()
-        if visitor is None:
-            raise NotVisible
-        return Response(visitor_item(visitor))

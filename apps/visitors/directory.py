@@ -46,3 +46,22 @@ def called(text: str) -> Q:
     literally = Q(name__icontains=text) | Q(email__icontains=text)
     words = prefix_query(text)
     return literally | Q(search=SearchQuery(words, search_type="raw", config="simple")) if words else literally
+
+
+CANDIDATES = 10
+
+
+def candidates(visitor: Visitor, actor: Member) -> list[Visitor]:
+    """Return who shares the address, the id or the name with a visitor, who was here last first."""
+    alike = Q()
+    if visitor.email:
+        alike |= Q(email__iexact=visitor.email)
+    if visitor.external_id:
+        alike |= Q(external_id=visitor.external_id)
+    if visitor.name:
+        alike |= Q(name__iexact=visitor.name)
+    if not alike:
+        return []
+    found = Visitor.objects.visible_to(actor).filter(alike).exclude(pk=visitor.pk)
+    with scopes.every_workspace(SEARCH):
+        return list(found.order_by("-last_seen_at", "-pk")[:CANDIDATES])

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 from apps.core.access import Actor, allow
 from apps.core.live import Item, NotVisible, Params, Value, live
 from apps.core.whispers import Whisper, tell
-from apps.visitors import actions
-from apps.visitors.models import Visitor
-from apps.visitors.shapes import OwnVisitorShape, VisitorShape
+from apps.visitors import actions, identity
+from apps.visitors.actions import Blocked
+from apps.visitors.events import identity_topic
+from apps.visitors.models import Visitor, VisitorSession
+from apps.visitors.shapes import CoverageShape, OwnVisitorShape, SignedBootShape, VisitorShape
+from apps.workspaces.models import Member
 
 
 def visitor_item(visitor: Visitor) -> VisitorShape:
@@ -23,8 +27,11 @@ def visitor_item(visitor: Visitor) -> VisitorShape:
         "label": visitor.label,
         "name": visitor.name,
         "email": visitor.email,
-        "email_proven": False,
+        "email_proven": visitor.email_proven,
         "external_id": visitor.external_id,
+        "external_id_proven": visitor.proven_at is not None,
+        "proven": visitor.proven,
+        "blocked": visitor.blocked,
         "attributes": visitor.attributes,
         "device": visitor.device,
         "page": {"url": visitor.page_url, "title": visitor.page_title},
@@ -75,6 +82,50 @@ class VisitorGet(Value):
         return actor.pk if actor.kind == "visitor" else params.visitor
 
 
+def signed_boot_item(session: VisitorSession) -> SignedBootShape:
+    """Return a boot that came with a proof."""
+    return {
+        "key": bytes(session.pk).hex()[:16],
+        "visitor": session.visitor.pk,
+        "label": session.visitor.label,
+        "user_id": session.visitor.external_id,
+        "proof": session.proof,
+        "hint": session.secret.hint if session.secret is not None else "",
+        "origin": session.origin,
+        "at": session.created_at,
+    }
+
+
+def coverage_item(workspace_id: UUID) -> CoverageShape:
+    """Return how much of a workspace's traffic is signed."""
+    counted = identity.coverage(workspace_id)
+    return {
+        "proven": counted.proven,
+        "claimed": counted.claimed,
+        "refused": counted.refused,
+        "share": counted.share,
+    }
+
+
+@live("identity.recent")
+@allow(member="settings.security")
+class SignedBoots(Value):
+    """The last boots that came with a proof, and how much of the traffic does."""
+
+    template = "visitors/identity.html#recent"
+    context_name = "recent"
+    pause = 1.0
+
+    def topics(self, actor: Actor, params: Params) -> Iterable[str]:
+        return (identity_topic(getattr(actor, "workspace_id", None)),)
+
+    def get(self, actor: Actor, params: Params) -> Item:
+        assert isinstance(actor, Member)
+        workspace_id = actor.workspace_id
+        signed = identity.recent(workspace_id)
+        return {"coverage": coverage_item(workspace_id), "items": [signed_boot_item(session) for session in signed]}
+
+
 class PageParams(Params, frozen=True):
     url: str
     title: str = ""
@@ -85,5 +136,7 @@ class PageParams(Params, frozen=True):
 def page(actor: Actor, params: PageParams) -> Whisper | None:
     """The visitor is on another page now."""
     if isinstance(actor, Visitor):
-        actions.identify(actor, page_url=params.url[:2000], page_title=params.title[:300])
+        # Somebody who was merged, erased or blocked a moment ago is nowhere; their socket will hear of it.
+        with suppress(Visitor.DoesNotExist, Blocked):
+            actions.identify(actor, page_url=params.url[:2000], page_title=params.title[:300])
     return None

@@ -54,8 +54,13 @@ def _identity(session: VisitorSession) -> Identity:
 
 
 def _renewed(token_hash: bytes) -> Identity | None:
+    """Return whose token this is by now. Raises PermissionDenied for the blocked."""
     session = actions.brief_session_by_hash(token_hash)
-    return None if session is None or session.visitor.blocked else _identity(session)
+    if session is None:
+        return None
+    if session.visitor.blocked:
+        raise PermissionDenied
+    return _identity(session)
 
 
 @fill("live.present")

@@ -28,6 +28,9 @@ class VisitorShape(TypedDict):
     email: str
     email_proven: bool
     external_id: str
+    external_id_proven: bool
+    proven: list[str]
+    blocked: bool
     attributes: dict[str, Any]
     device: dict[str, Any]
     page: PageShape
@@ -92,3 +95,100 @@ class TrackedShape(TypedDict):
 
     accepted: int
     duplicates: int
+
+
+class MergePreviewShape(TypedDict):
+    """What a merge would do: who stays, who goes, rows by table, what the one who stays takes over; whether the other's sessions end."""
+
+    canonical: VisitorShape
+    source: VisitorShape
+    counts: dict[str, int]
+    gains: list[str]
+    ends_sessions: bool
+
+
+class MergeShape(TypedDict):
+    """A merge that was made."""
+
+    id: UUID
+    source: UUID
+    canonical: UUID
+    why: str
+    counts: dict[str, int]
+    made_at: datetime
+    undoable: bool
+
+
+class MergesShape(TypedDict):
+    """The visitors who went into one, the last first."""
+
+    items: list[MergeShape]
+
+
+class CandidatesShape(TypedDict):
+    """Visitors who may be the same person."""
+
+    items: list[VisitorShape]
+
+
+class ReceiptShape(TypedDict):
+    """What was erased."""
+
+    visitor: UUID
+    rows: int
+    files: int
+    counts: dict[str, int]
+
+
+class ExportLinkShape(TypedDict):
+    """A link that opens once."""
+
+    url: str
+    expires_at: datetime
+
+
+class CoverageShape(TypedDict):
+    """How many boots of the last 7 days named a user, by what came of it."""
+
+    proven: int
+    claimed: int
+    refused: int
+    share: float | None
+
+
+class IdentitySecretShape(TypedDict):
+    """A secret or public key, without what is secret of it. ``hint``: its last four characters, or the key's fingerprint."""
+
+    id: UUID
+    kind: str
+    hint: str
+    created_at: datetime
+    last_used_at: datetime | None
+    expires_at: datetime | None
+
+
+class IdentityShape(TypedDict):
+    """A workspace's identity verification."""
+
+    mode: str
+    coverage: CoverageShape
+    secrets: list[IdentitySecretShape]
+
+
+class RevealedShape(TypedDict):
+    """A secret in clear."""
+
+    secret: str
+
+
+class SignedBootShape(TypedDict):
+    """A boot that came with a proof."""
+
+    key: str
+    visitor: UUID
+    label: str
+    user_id: str
+    proof: str
+    hint: str
+    origin: str
+    at: datetime

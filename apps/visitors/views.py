@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.core import limits
@@ -14,10 +15,12 @@ from apps.core.cursors import BadCursor
 from apps.core.limits import Limited
 from apps.core.views import Page
 from apps.visitors.directory import directory
+from apps.visitors.items import merge_item
 from apps.visitors.live import visitor_item
-from apps.visitors.models import Visitor
+from apps.visitors.models import Merge, Visitor
 from apps.workspaces.models import Member
 
+MERGES_SHOWN = 10
 PRESENCES = ("all", "online", "offline")
 
 
@@ -58,11 +61,26 @@ class VisitorPage(Page):
     """One visitor: who they are, where they are, and what other apps know of them."""
 
     template = "visitors/visitor.html"
+    actor: Member
 
     @allow(member="users.read")
     def get(self, request: HttpRequest, visitor_id: UUID) -> HttpResponse:
         """Show the visitor."""
         visitor = Visitor.objects.visible_to(self.actor).filter(pk=visitor_id).first()
         if visitor is None:
+            return self._elsewhere(visitor_id)
+        merges = Merge.objects.visible_to(self.actor).filter(canonical=visitor, undone_at=None).order_by("-made_at")
+        return self.render(
+            row=visitor,
+            visitor=visitor_item(visitor),
+            merges=[merge_item(merge) for merge in merges[:MERGES_SHOWN]],
+            merged="merged" in request.GET,
+            separated="separated" in request.GET,
+        )
+
+    def _elsewhere(self, visitor_id: UUID) -> HttpResponse:
+        """Go on to whom a visitor was merged into. Raises Http404."""
+        merges = Merge.objects.visible_to(self.actor).filter(source_id=visitor_id, undone_at=None)
+        if (merge := merges.first()) is None:
             raise Http404
-        return self.render(row=visitor, visitor=visitor_item(visitor))
+        return redirect("visitor", merge.canonical_id)

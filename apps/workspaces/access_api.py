@@ -178,13 +178,8 @@ class Tokens(APIView):
     def post(self, request: Request) -> Response:
         """Sign in by address and password; answers a pair of tokens. Name the workspace of each request as X-Workspace."""
         try:
-<<<<<<< ours
-            pair, member = tokens.sign_in(request._request, **self.checked(Credentials))
-        except entry.SignInRefused as refused:
-=======
             pair, member = tokens.sign_in(request._request, **self.checked(AppCredentials))
-        except sessions.SignInRefused as refused:
->>>>>>> theirs
+        except entry.SignInRefused as refused:
             raise exceptions.AuthenticationFailed(str(refused), "sign_in_refused") from None
         except entry.MethodRefused:
             raise exceptions.AuthenticationFailed("Sign in by a one-time code.", "code_required") from None

@@ -160,7 +160,7 @@ def _environment(state: State, postgres: Postgres, valkey: Valkey) -> dict[str, 
     web, live = _free_ports(2)
     return {
         "PATH": "/usr/bin:/bin",
-        "SECRET_KEY": state.secret_key(),
+        **state.secrets(),
         "STATE_DIR": str(state.directory),
         "MEDIA_ROOT": str(state.media),
         "DATABASE_URL": postgres.url(),

@@ -62,7 +62,7 @@ def _run_in(state: State, command: list[str], *, throwaway: bool) -> int:
         try:
             services.start(supervisor)
             ours = {**services.environment(), "STATE_DIR": str(state.directory)}
-            environment = {"SECRET_KEY": state.secret_key(), **os.environ, **ours}
+            environment = {**state.secrets(), **os.environ, **ours}
             process = subprocess.Popen(command, env=environment, preexec_fn=lambda: end_with_parent(signal.SIGTERM))  # noqa: PLW1509
             try:
                 return supervisor.watch_until(process)

@@ -101,13 +101,24 @@ class State:
 
     def secret_key(self) -> str:
         """Return this installation's secret key, made on first use and readable by its owner only."""
-        path = self.directory / "secret-key"
+        return self._kept_secret("secret-key", 48)
+
+    def encryption_key(self) -> str:
+        """Return the key of this installation's secrets at rest, made on first use and readable by its owner only."""
+        return self._kept_secret("encryption-key", 32)
+
+    def secrets(self) -> dict[str, str]:
+        """Return what this installation keeps secret, by the names of its variables."""
+        return {"SECRET_KEY": self.secret_key(), "ENCRYPTION_KEYS": self.encryption_key()}
+
+    def _kept_secret(self, name: str, size: int) -> str:
+        path = self.directory / name
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             return path.read_text(encoding="ascii").strip()
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(48) + "\n")
+            file.write(secrets.token_urlsafe(size) + "\n")
         return path.read_text(encoding="ascii").strip()
 
     def read_note(self, name: str) -> str | None:

@@ -33,7 +33,16 @@ SCHEMA_SOURCES = (
 STATIC_SOURCES = ("requirements.lock", "opencom_project/settings.py", "static/**/*", "apps/*/static/**/*")
 # What another terminal's `manage.py` needs to reach this run.
 KEPT = (
-    *("SECRET_KEY", "DEBUG", "PUBLIC_URL", "LIVE_URL", "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "MEDIA_ROOT"),
+    *(
+        "SECRET_KEY",
+        "ENCRYPTION_KEYS",
+        "DEBUG",
+        "PUBLIC_URL",
+        "LIVE_URL",
+        "ALLOWED_HOSTS",
+        "CSRF_TRUSTED_ORIGINS",
+        "MEDIA_ROOT",
+    ),
     *("STATIC_ROOT", "DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "STATE_DIR"),
     *("MAIL_URL", "MAIL_FROM", "MAIL_VIEWER", "SIGN_UP_OPEN"),
 )
@@ -98,7 +107,7 @@ class Up:
     def _environment(self, services: Services) -> dict[str, str]:
         web = f"http://127.0.0.1:{processes.web_port(os.environ)}"
         defaults = {
-            "SECRET_KEY": self.state.secret_key(),
+            **self.state.secrets(),
             "DEBUG": "0",
             "PUBLIC_URL": web,
             "LIVE_URL": f"http://127.0.0.1:{processes.live_port(os.environ)}",

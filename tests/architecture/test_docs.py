@@ -30,6 +30,7 @@ PAGES = (
     "kinds.md",
     "limits.md",
     "live-queries.md",
+    "personal-data.md",
     "roles.md",
     "security-cases.md",
     "settings.md",

@@ -23,6 +23,7 @@ INSTALLATION = {
 """The installation's own tables, people with their ways in and sessions, and the workspaces themselves."""
 ACCOUNTS = ("accounts_api", "accounts_views", "accounts_links", "accounts_settings")
 EDGES = ("api", "views", *ACCOUNTS, "access_api", "access_views", "uploads", "live", "directory", "inbox", "boot")
+EDGES += ("people_api", "people_views", "identity_api", "identity_views")
 UNSEEN = {
     ("core/live.py", "Installation"): "the installation's own row",
     ("workspaces/live.py", "Messenger"): "the caller's own workspace, by its actor",

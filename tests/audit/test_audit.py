@@ -15,9 +15,11 @@ from django.test import Client
 from apps.audit.models import AuditEntry
 from apps.conversations import actions as conversations
 from apps.conversations.models import Conversation
-from apps.core import effects, events
+from apps.core import effects, events, limits
 from apps.core.access import System
 from apps.core.models import Effect
+from apps.visitors import identity
+from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
 from apps.workspaces.models import ApiKey, Invitation, Member, Workspace
 from tests import callers, factories
@@ -43,6 +45,7 @@ class Scene:
         self.elsewhere = SignedIn(self.agent.member)
         self.visitor = callers.booted(self.workspace)
         self.conversation = factories.start(self.visitor.visitor, "CANARY of the visitor")
+        self.other = factories.make_visitor(self.workspace, name="Grete")
         self.operator, self.newcomer = factories.make_user(), factories.make_user()
 
     def do(self, name: str) -> Entry:
@@ -77,6 +80,19 @@ class Scene:
             "workspace.security_changed": self._change_security,
             "conversation.status_changed": self._close,
             "conversation.assigned": self._assign,
+            "visitor.blocked": self._block,
+            "visitor.unblocked": self._unblock,
+            "visitor.merged": self._merge,
+            "visitor.separated": self._separate,
+            "visitor.erased": self._erase,
+            "visitor.export_requested": self._ask_for_copy,
+            "visitor.exported": self._take_copy,
+            "identity.mode_changed": self._change_mode,
+            "identity.refused": self._refuse_proof,
+            "identity.refusals_rose": self._refuse_many,
+            "identity.secret_created": self._make_secret,
+            "identity.secret_shown": self._show_secret,
+            "identity.secret_revoked": self._revoke_secret,
             "audit.exported": self._export,
             "audit.retention_changed": self._change_retention,
         }
@@ -249,6 +265,76 @@ class Scene:
         body = {"member": str(self.agent.member.pk)}
         assert self.owner.put(f"/conversations/{self.conversation.pk}/assignee", body).status_code == 200
         return self.entry(self.owner.member, self.conversation, {"before": None, "after": body["member"]})
+
+    def _block(self) -> Entry:
+        assert self.agent.put(f"/visitors/{self.visitor.visitor.pk}/block").status_code == 200
+        return self.entry(self.agent.member, self.visitor.visitor)
+
+    def _unblock(self) -> Entry:
+        self._block()
+        assert self.agent.delete(f"/visitors/{self.visitor.visitor.pk}/block").status_code == 200
+        return self.entry(self.agent.member, self.visitor.visitor)
+
+    def _merge(self) -> Entry:
+        path = f"/visitors/{self.visitor.visitor.pk}/merges"
+        assert self.owner.post(path, {"other": str(self.other.pk)}).status_code == 201
+        counts = {"visitors.browser.visitor": 1, "visitors.visitorsession.visitor": 1}
+        said = {"source": str(self.other.pk), "target": str(self.visitor.visitor.pk), "why": "hand", "counts": counts}
+        return self.entry(self.owner.member, self.visitor.visitor, said)
+
+    def _separate(self) -> Entry:
+        self._merge()
+        merge = Merge.objects.get()
+        assert self.owner.delete(f"/visitors/{self.visitor.visitor.pk}/merges/{merge.pk}").status_code == 200
+        said = {"source": str(self.other.pk), "target": str(self.visitor.visitor.pk)}
+        return self.entry(self.owner.member, self.visitor.visitor, said)
+
+    def _erase(self) -> Entry:
+        assert self.owner.delete(f"/visitors/{self.other.pk}").status_code == 200
+        counts = {"visitors.browser": 1, "visitors.visitor": 1, "visitors.visitorsession": 1}
+        return self.entry(self.owner.member, self.other, {"rows": 3, "files": 0, "counts": counts})
+
+    def _ask_for_copy(self) -> Entry:
+        assert self.owner.post(f"/visitors/{self.other.pk}/exports").status_code == 201
+        return self.entry(self.owner.member, self.other)
+
+    def _take_copy(self) -> Entry:
+        link = self.owner.post(f"/visitors/{self.other.pk}/exports")
+        assert link.status_code == 201
+        assert callers.nobody().client.post(link.json()["url"]).status_code == 200
+        return self.entry(self.owner.member, self.other, {"rows": 3, "files": 0})
+
+    def _make_secret(self) -> Entry:
+        made = self.owner.post("/workspace/identity/secrets", {})
+        assert made.status_code == 201
+        self.secret = IdentitySecret.objects.get(pk=made.json()["id"])
+        said = {"kind": "secret", "hint": self.secret.hint, "grace_days": 7}
+        return self.entry(self.owner.member, self.secret, said)
+
+    def _show_secret(self) -> Entry:
+        self._make_secret()
+        assert self.owner.post(f"/workspace/identity/secrets/{self.secret.pk}/reveal").status_code == 200
+        return self.entry(self.owner.member, self.secret, {"kind": "secret", "hint": self.secret.hint})
+
+    def _revoke_secret(self) -> Entry:
+        self._make_secret()
+        assert self.owner.delete(f"/workspace/identity/secrets/{self.secret.pk}").status_code == 204
+        said = {"kind": "secret", "hint": self.secret.hint, "sessions": 0}
+        return self.entry(self.owner.member, self.secret, said)
+
+    def _change_mode(self) -> Entry:
+        self._make_secret()
+        assert self.owner.put("/workspace/identity", {"mode": "optional"}).status_code == 200
+        return self.entry(self.owner.member, self.workspace, {"before": "off", "after": "optional"})
+
+    def _refuse_proof(self) -> Entry:
+        identity.refused(self.workspace, "the hash is wrong")
+        return self.entry(System("identity"), self.workspace, {"why": "the hash is wrong"})
+
+    def _refuse_many(self) -> Entry:
+        for _ in range(limits.IDENTITY_ALERT_AT):
+            identity.refused(self.workspace, "the hash is wrong")
+        return self.entry(System("identity"), self.workspace, {"refused": limits.IDENTITY_ALERT_AT})
 
     def _export(self) -> Entry:
         entries = AuditEntry.objects.filter(workspace_id=self.workspace.pk).count()

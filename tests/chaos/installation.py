@@ -236,7 +236,7 @@ class Installation:
         return {
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "opencom_project.settings",
-            "SECRET_KEY": self.state.secret_key(),
+            **self.state.secrets(),
             "STATE_DIR": str(self.state.directory),
             "MEDIA_ROOT": str(self.state.media),
             "STATIC_ROOT": str(self.state.media),

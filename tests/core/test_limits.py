@@ -28,6 +28,7 @@ from tests import callers, factories
 from tests.callers import Booted, SignedIn, refusal
 from tests.database import nothing_happens
 from tests.live import LiveThread, wait_until
+from tests.visitors.test_proof import Host
 
 pytestmark = pytest.mark.usefixtures("limits_enforced", "media")
 
@@ -111,6 +112,23 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
             )
         case "boots_by_address":
             return people.boot, lambda: people.boot("198.51.100.1")
+        case "failed_identities":
+            host = Host(people.workspace)
+            host.mode("optional")
+
+            def lie(address: str) -> Any:
+                caller = callers.nobody()
+                caller.client.defaults["REMOTE_ADDR"] = address
+                body = {"workspace": str(people.workspace.pk), "session_id": factories.session_id()}
+                return caller.post("/widget/boot", {**body, "user_id": "u1", "user_hash": "0" * 64})
+
+            return lambda: lie("192.0.2.1"), lambda: lie("198.51.100.1")
+        case "visitor_exports":
+            path = f"/visitors/{people.visitor.visitor.pk}/exports"
+            exporter = callers.signed_in(people.workspace, "owner")
+            elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
+            theirs = f"/visitors/{factories.make_visitor(elsewhere.member.workspace).pk}/exports"
+            return lambda: exporter.post(path), lambda: elsewhere.post(theirs)
         case "identify":
 
             def name_it(who: Booted) -> Any:
@@ -270,7 +288,10 @@ def test_a_limit_lets_its_number_through_and_refuses_the_next_for_as_long_as_it_
 
 @pytest.mark.parametrize(
     "name",
-    ["visitor_messages", "new_conversations", "identify", "visitor_uploads", "tracked_events", "boots_by_address"],
+    [
+        *("visitor_messages", "new_conversations", "identify", "visitor_uploads", "tracked_events", "boots_by_address"),
+        *("failed_identities", "visitor_exports"),
+    ],
 )
 def test_what_is_refused_is_not_done(people: People, name: str) -> None:
     call, _ = calls(people, name)
@@ -485,6 +506,7 @@ def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_
     assert closed == {
         *("login_failures", "logins_by_address", "audit_exports", "code_failures", "code_failures_by_address"),
         *("password_changes", "sign_ups", "invitations", "invitations_new", "keys_made", *IN_SILENCE),
+        *("failed_identities", "visitor_exports"),
     }
 
 

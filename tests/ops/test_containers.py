@@ -75,7 +75,8 @@ def test_no_service_of_ours_may_write_its_own_code_or_gain_rights(composition: d
 
 def test_secrets_come_from_the_environment_and_their_absence_stops_the_start(composition: dict[str, Any]) -> None:
     environment = composition["services"]["web"]["environment"]
-    assert environment["SECRET_KEY"].startswith("${SECRET_KEY:?")
+    for name in ("SECRET_KEY", "ENCRYPTION_KEYS"):
+        assert environment[name].startswith(f"${{{name}:?")
     owner = composition["services"]["migrate"]["environment"]["OWNER_DATABASE_URL"]
     for url, password in ((environment["DATABASE_URL"], "DATABASE_PASSWORD"), (owner, "POSTGRES_PASSWORD")):
         assert f"${{{password}:?" in url
@@ -207,7 +208,7 @@ def test_no_file_names_a_secret_or_a_registry() -> None:
         text = (ROOT / file).read_text(encoding="utf-8")
         assert not re.search(r"(pypi|npmjs|docker|ghcr|quay)\.(org|io|com)", text), file
     for line in (ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
-        if re.match(r"(SECRET_KEY|POSTGRES_PASSWORD)=", line):
+        if re.match(r"(SECRET_KEY|ENCRYPTION_KEYS|POSTGRES_PASSWORD)=", line):
             assert line.endswith("="), "an example secret gets used"
 
 
@@ -243,7 +244,11 @@ def test_what_the_image_takes_is_enough_to_run(instructions: list[tuple[str, str
     assert "collectstatic" in built
     subprocess.run(["sh", "-e", "-c", built], cwd=image, env=environment, check=True)
     assert any((image / "staticfiles").rglob("*.css"))
-    settings = {"SECRET_KEY": "x" * 30 + "0123456789" * 3, "DATABASE_URL": os.environ["DATABASE_URL"]}
+    settings = {
+        "SECRET_KEY": "x" * 30 + "0123456789" * 3,
+        "ENCRYPTION_KEYS": "k" * 43,
+        "DATABASE_URL": os.environ["DATABASE_URL"],
+    }
     command = [image / "bin" / "opencom", "check"]
     subprocess.run(command, env=environment | settings, check=True)
     # Without a secret of its own no process starts.

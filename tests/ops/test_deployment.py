@@ -30,6 +30,7 @@ RUN_WITH_SERVICES = [sys.executable, "-m", "opencom_project.embedded", "run", "-
 TELL_AND_WAIT = "import os, sys; print(*(os.environ[name] for name in sys.argv[1:]), flush=True); sys.stdin.read()"
 PUBLIC = {
     "SECRET_KEY": "a-secret-key-for-tests-that-is-long-enough-to-be-taken-0123456789",
+    "ENCRYPTION_KEYS": "a-key-for-tests-that-is-as-long-as-it-must-",
     "PUBLIC_URL": "https://chat.example.test",
     "LIVE_URL": "https://chat.example.test",
     "ALLOWED_HOSTS": "chat.example.test",
@@ -115,8 +116,9 @@ def test_the_deployment_s_settings_pass_django_s_own_check(deployment: dict[str,
     assert done.returncode == 0, done.stderr
 
 
-def test_no_process_starts_without_a_secret_of_its_own(deployment: dict[str, str]) -> None:
-    without = {name: value for name, value in deployment.items() if name != "SECRET_KEY"}
+@pytest.mark.parametrize("secret", ["SECRET_KEY", "ENCRYPTION_KEYS"])
+def test_no_process_starts_without_a_secret_of_its_own(deployment: dict[str, str], secret: str) -> None:
+    without = {name: value for name, value in deployment.items() if name != secret}
     started = {
         name: subprocess.Popen(
             [OPENCOM, name], env=without, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
@@ -126,7 +128,7 @@ def test_no_process_starts_without_a_secret_of_its_own(deployment: dict[str, str
     for name, process in started.items():
         said, _ = process.communicate(timeout=60)
         assert process.returncode != 0, name
-        assert "SECRET_KEY" in said, name
+        assert secret in said, name
 
 
 def test_the_clock_hands_its_jobs_to_the_workers_queues(deployment: dict[str, str]) -> None:

@@ -98,7 +98,10 @@ for path in sorted(Path(os.environ["STATE_DIR"]).rglob("*")):
     key = State(state_dir, None).secret_key()
     assert len(key) >= 50
     assert State(state_dir, None).secret_key() == key
-    assert stat.S_IMODE((state_dir / "secret-key").stat().st_mode) == 0o600
+    assert len(State(state_dir, None).encryption_key()) == 43
+    assert State(state_dir, None).secrets() == State(state_dir, None).secrets()
+    for name in ("secret-key", "encryption-key"):
+        assert stat.S_IMODE((state_dir / name).stat().st_mode) == 0o600
 
 
 def test_a_second_run_in_the_same_folder_is_refused_and_told_the_remedy(state_dir: Path) -> None:

@@ -32,6 +32,7 @@ def environment_for(folder: Path, port: int) -> dict[str, str]:
         "REDIS_URL",
         "DJANGO_SETTINGS_MODULE",
         "SECRET_KEY",
+        "ENCRYPTION_KEYS",
         "TEST_DATABASE_TEMPLATE",
     )
     kept = {name: value for name, value in os.environ.items() if name not in ours}

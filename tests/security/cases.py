@@ -55,6 +55,9 @@ PEOPLE, TOKENS = f"{WORKSPACES}test_user_sessions.py::test_", f"{WORKSPACES}test
 KEYS, SEATS = f"{WORKSPACES}test_keys.py::test_", f"{WORKSPACES}test_seats.py::test_"
 VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
 
+PROOF, MERGING = f"{VISITORS}test_proof.py::test_", f"{VISITORS}test_merging.py::test_"
+ERASURE, BLOCKING = f"{VISITORS}test_erasure.py::test_", f"{VISITORS}test_blocking.py::test_"
+ENVELOPE = f"{CORE}test_envelope.py::test_"
 CHAIN, LOG = "tests/audit/test_chain.py::test_", "tests/audit/test_log.py::test_"
 LIMITS, AUDIT, EDGES = f"{CORE}test_limits.py::test_", "tests/audit/test_audit.py::test_", f"{CORE}test_edges.py::test_"
 
@@ -96,6 +99,11 @@ CASES = {
     "T12": Case("any statement within no workspace, or within another", "no row seen, written, changed or deleted"),
     "T13": Case("a row that points at another workspace's", "refused by its key, whoever writes it"),
     "T14": Case("a task that is told no workspace", "it sees nothing; what it writes is refused, and it is dead"),
+    "T11": Case(
+        "merging with another tenant's visitor, or without the right",
+        "404; 403; nothing moves",
+        (f"{MERGING}strangers_and_those_without_the_right_merge_nothing",),
+    ),
     # Visitors' tokens
     "V01": Case(
         "every visitor endpoint without a token",
@@ -160,10 +168,91 @@ CASES = {
             f"{SESSIONS}a_blocked_visitor_gets_no_further",
             f"{SOCKET}a_blocked_visitor_is_refused_as_such",
             f"{HUB}a_blocked_visitor_is_put_out",
+            f"{BLOCKING}a_blocked_visitor_boots_sends_and_reads_nothing",
+            f"{BLOCKING}a_blocked_visitors_sockets_close_and_none_opens",
         ),
     ),
     "V13": Case(
         "the database after boots", "no token in clear", (f"{SESSIONS}no_token_and_no_session_id_is_kept_in_clear",)
+    ),
+    # Identity and merging
+    "ID01": Case(
+        "a user's id without proof where proof is required",
+        "403 identity_required, nothing stored",
+        (
+            f"{PROOF}required_refuses_an_unproven_id_and_nothing_is_stored",
+            f"{PROOF}in_required_mode_anonymous_visitors_stay_anonymous_and_get_nothing_of_anybodys",
+        ),
+    ),
+    "ID02": Case(
+        "somebody's e-mail address, or their id without proof, in any mode",
+        "somebody new; no history, no attributes; shown as unproven",
+        (
+            f"{PROOF}an_email_opens_nothing_in_any_mode",
+            f"{PROOF}an_id_without_proof_never_reaches_who_was_proven",
+            f"{PROOF}two_who_claim_one_id_stay_two",
+        ),
+    ),
+    "ID03": Case(
+        "an id with another's hash, or a hash of another workspace",
+        "403 and on record, which no flood fills",
+        (
+            f"{PROOF}a_hash_that_is_wrong_in_any_way_is_refused_and_put_on_record_once",
+            f"{PROOF}a_flood_of_wrong_proofs_is_two_entries_in_an_hour",
+        ),
+    ),
+    "ID04": Case(
+        "a hash that is empty, null, cut, padded, or in another alphabet",
+        "403",
+        (f"{PROOF}a_hash_that_is_wrong_in_any_way_is_refused_and_put_on_record_once",),
+    ),
+    "ID05": Case(
+        "any hash where verification is off",
+        "taken, as unproven",
+        (f"{PROOF}when_verification_is_off_any_hash_is_taken_for_none",),
+    ),
+    "ID06": Case(
+        "the old secret after it was replaced, in its grace and after it; after it was revoked",
+        "proves; 403; 403 and its sessions are dead",
+        (
+            f"{PROOF}a_replaced_secret_is_good_until_its_grace_is_over",
+            f"{PROOF}a_revoked_secret_and_every_session_it_opened_are_dead_at_once",
+        ),
+    ),
+    "ID07": Case(
+        "another user proven in the same browser",
+        "a session of their own; the first one's is dead; nothing moves",
+        (
+            f"{PROOF}a_browser_that_proves_somebody_else_leaves_the_first_ones_session_dead",
+            f"{PROOF}a_token_of_one_user_cannot_become_anothers",
+            f"{PROOF}the_browsers_secret_alone_does_not_bring_back_who_was_proven",
+        ),
+    ),
+    "ID08": Case(
+        "tokens without algorithm, with a public key as secret, without or beyond exp, for others, with an unknown kid",
+        "403 each",
+        (f"{PROOF}a_token_that_is_wrong_in_any_way_is_refused",),
+    ),
+    "ID09": Case(
+        "what was signed, contradicted by what isn't",
+        "ignored; 400 where proof is required",
+        (f"{PROOF}what_was_signed_nothing_unsigned_changes",),
+    ),
+    "ID10": Case(
+        "a token after logging out or withdrawing consent",
+        "401; the browser keeps nothing",
+        (
+            f"{SESSIONS}ending_a_session_is_at_once_and_only_that_session",
+            f"{ERASURE}withdrawn_means_removed",
+        ),
+    ),
+    "ID11": Case(
+        "reading a secret",
+        "its last four characters; in clear on demand, on record, for owners and admins",
+        (
+            f"{PROOF}a_secret_is_shown_on_demand_alone_and_that_it_was_is_on_record",
+            f"{PROOF}secrets_are_for_owners_and_admins_only",
+        ),
     ),
     # Members' sessions
     "A01": Case(
@@ -179,7 +268,6 @@ CASES = {
             f"{SIGN_IN}an_unknown_address_costs_as_much_hashing_as_a_wrong_password",
         ),
     ),
-<<<<<<< ours
     "A03": Case(
         "a link to a new password used twice, too late, replaced, made up, of a disabled account",
         "400, the password stays",
@@ -198,6 +286,8 @@ CASES = {
             f"{PASSWORDS}who_knows_the_present_password_changes_it_and_stays",
             f"{PASSWORDS}a_new_password_by_mail_ends_every_session",
             f"{PASSWORDS}sockets_and_tickets_of_other_sessions_end_with_the_password",
+            f"{SIGN_IN}a_changed_password_ends_every_session",
+            f"{PEOPLE}a_new_password_ends_apps_too",
         ),
     ),
     "A05": Case(
@@ -212,11 +302,7 @@ CASES = {
             f"{PASSWORDS}a_password_that_can_be_guessed_is_refused",
             f"{PASSWORDS}eight_characters_or_many_words_are_fine",
             f"{PASSWORDS}ones_own_address_or_name_is_no_password",
-=======
-    "A04": Case(
-        "a new password",
-        "every other session, token and socket is dead",
-        (f"{SIGN_IN}a_changed_password_ends_every_session", f"{PEOPLE}a_new_password_ends_apps_too"),
+        ),
     ),
     "A07": Case(
         "keys and ownership without having proven lately who one is",
@@ -224,7 +310,6 @@ CASES = {
         (
             f"{PEOPLE}what_is_sensitive_asks_again_who_this_is_after_ten_minutes",
             f"{SEATS}both_sides_prove_again_who_they_are",
->>>>>>> theirs
         ),
     ),
     "A08": Case(
@@ -235,9 +320,20 @@ CASES = {
             f"{CODES}the_sessions_id_is_another_one_after_the_code",
         ),
     ),
-<<<<<<< ours
-    "A09": Case("signing out, then the old cookie", "401", (f"{SIGN_IN}signing_out_ends_the_session_on_the_server",)),
-    "A10": Case("a session cookie that was never given, or is another's with one letter changed", "401"),
+    "A09": Case(
+        "signing out, then the old cookie or refresh token; a refresh token twice",
+        "401; its whole session ends",
+        (
+            f"{SIGN_IN}signing_out_ends_the_session_on_the_server",
+            f"{TOKENS}an_app_signs_out_by_its_refresh_token_or_its_access_token",
+            f"{TOKENS}a_used_refresh_token_that_comes_again_ends_the_session_for_everybody",
+        ),
+    ),
+    "A10": Case(
+        "a session cookie or an access token that was never given, or is another's with one letter changed",
+        "401",
+        (f"{TOKENS}a_token_that_isn_t_one_of_ours_opens_nothing",),
+    ),
     # One-time codes
     "O01": Case(
         "five wrong codes, then the right one",
@@ -285,16 +381,24 @@ CASES = {
             f"{CORE}test_mail.py::test_neither_the_effect_nor_a_log_says_what_a_mail_says_or_to_whom",
         ),
     ),
-    # Invitations
+    # Roles and invitations
+    "R02": Case("one's own role", "403", (f"{SEATS}nobody_changes_or_removes_themselves",)),
     "R03": Case(
-        "inviting somebody as owner, or as what there is not",
-        "400",
-        (f"{INVITATIONS}nobody_is_invited_as_owner_or_as_what_there_is_not",),
+        "making somebody an owner or inviting them as one; changing or removing one",
+        "403 or 400, nothing changed",
+        (
+            f"{SEATS}who_may_give_which_role_to_whom",
+            f"{INVITATIONS}nobody_is_invited_as_owner_or_as_what_there_is_not",
+        ),
     ),
     "R04": Case(
-        "inviting somebody as more than oneself",
-        "403",
-        (f"{INVITATIONS}an_invitation_is_never_above_the_inviter",),
+        "granting what one doesn't hold, also by an invitation; a permission that is none",
+        "403; 400",
+        (
+            f"{SEATS}nobody_grants_what_they_don_t_hold",
+            f"{KEYS}nobody_gives_a_key_what_they_don_t_hold",
+            f"{INVITATIONS}an_invitation_is_never_above_the_inviter",
+        ),
     ),
     "R07": Case(
         "an invitation used twice, after a week, after it was taken back or sent again, by a former admin",
@@ -342,33 +446,6 @@ CASES = {
         "429, no mail",
         (f"{INVITATIONS}a_new_workspace_invites_twenty_a_day", f"{INVITATIONS}one_of_a_week_invites_more"),
     ),
-    "R13": Case("a deactivated member's cookie and open socket", "401 at once; 4401 within 5 s"),
-=======
-    "A09": Case(
-        "signing out, then the old cookie or refresh token; a refresh token twice",
-        "401; its whole session ends",
-        (
-            f"{SIGN_IN}signing_out_ends_the_session_on_the_server",
-            f"{TOKENS}an_app_signs_out_by_its_refresh_token_or_its_access_token",
-            f"{TOKENS}a_used_refresh_token_that_comes_again_ends_the_session_for_everybody",
-        ),
-    ),
-    "A10": Case(
-        "a session cookie or an access token that was never given, or is another's with one letter changed",
-        "401",
-        (f"{TOKENS}a_token_that_isn_t_one_of_ours_opens_nothing",),
-    ),
-    "R02": Case("one's own role", "403", (f"{SEATS}nobody_changes_or_removes_themselves",)),
-    "R03": Case(
-        "making somebody an owner; changing or removing one",
-        "403, nothing changed",
-        (f"{SEATS}who_may_give_which_role_to_whom",),
-    ),
-    "R04": Case(
-        "granting what one doesn't hold; a permission that is none",
-        "403; 400",
-        (f"{SEATS}nobody_grants_what_they_don_t_hold", f"{KEYS}nobody_gives_a_key_what_they_don_t_hold"),
-    ),
     "R13": Case(
         "a removed or deactivated member's cookie, API key, token and open socket",
         "401 at once; 4401 within 5 s",
@@ -377,7 +454,6 @@ CASES = {
             f"{KEYS}a_key_ends_by_its_day_by_being_revoked_and_with_its_maker",
         ),
     ),
->>>>>>> theirs
     # Browsers
     "S01": Case(
         "a write by cookie without or with a wrong CSRF token, or as a form",
@@ -647,6 +723,33 @@ CASES = {
             f"{CHAIN}a_chain_that_nobody_touched_holds",
         ),
     ),
+    "D07": Case(
+        "a copy of one visitor",
+        "only theirs, every table; opens once, within a day; on record",
+        (
+            f"{ERASURE}a_copy_has_everything_of_the_visitor_and_nothing_of_anybody_else",
+            f"{ERASURE}a_link_opens_once_and_only_by_its_button",
+            f"{ERASURE}a_link_ends_after_a_day",
+        ),
+    ),
+    "D08": Case(
+        "erasing a visitor",
+        "404 everywhere; no column and no file has a word of them; a receipt; the log's chain holds",
+        (
+            f"{ERASURE}after_an_erasure_no_column_and_no_file_has_a_word_of_the_visitor",
+            f"{ERASURE}what_is_erased_is_a_404_for_everybody_and_its_token_is_dead",
+            f"{ERASURE}the_audit_log_keeps_what_was_done_without_the_name_and_its_chain_holds",
+        ),
+    ),
+    "D09": Case(
+        "a table that the map of personal data doesn't name",
+        "the tests fail",
+        (
+            f"{ERASURE}every_table_of_ours_says_what_it_holds_of_a_person",
+            f"{ERASURE}a_table_that_nobody_declared_is_noticed",
+            f"{ERASURE}what_points_at_a_visitor_is_in_the_map_and_goes_with_them",
+        ),
+    ),
     "R06": Case(
         "an agent reads the audit log or takes a copy",
         "403, nothing happens",
@@ -656,14 +759,6 @@ CASES = {
     "D11": Case("what a browser keeps of answers", "no-store"),
     "D12": Case("line breaks and colours in what is logged", "one line"),
     # Configuration
-    "K03": Case(
-        "what is kept of keys and tokens",
-        "hashes alone",
-        (
-            f"{KEYS}a_key_is_made_with_scopes_shown_once_and_kept_as_a_hash",
-            f"{TOKENS}no_token_is_kept_in_clear",
-        ),
-    ),
     "K01": Case(
         "starting a deployment with debugging, a weak secret, any host, test settings",
         "it doesn't start",
@@ -678,6 +773,25 @@ CASES = {
             f"{AUDIT}an_action_that_is_undone_was_never_written_down",
         ),
     ),
+    "K03": Case(
+        "the database's secrets without the key",
+        "ciphertext or hash only",
+        (
+            f"{ENVELOPE}the_database_alone_tells_nothing",
+            f"{ENVELOPE}a_secret_that_is_put_into_another_row_opens_nothing",
+            f"{PROOF}a_secret_is_nowhere_in_clear",
+            f"{KEYS}a_key_is_made_with_scopes_shown_once_and_kept_as_a_hash",
+            f"{TOKENS}no_token_is_kept_in_clear",
+        ),
+    ),
+    "K04": Case(
+        "another key for secrets at rest",
+        "everything stays readable, the old key can go",
+        (
+            f"{ENVELOPE}rotation_lets_the_old_key_go",
+            f"{ENVELOPE}rotation_without_the_key_that_is_needed_changes_nothing_and_says_which",
+        ),
+    ),
     "K05": Case("addresses that others have", "absent, or not public"),
 }
 
@@ -688,7 +802,6 @@ CATALOGUE = {
 """How many cases of each kind the design names, numbered from 1."""
 
 ABSENT = {
-    "ID": "Who a visitor is isn't proven by anybody yet: every address and id is a claim.",
     "A": "There is no such way to sign in or to change how one does.",
     "O": "No codes are sent.",
     "R": "Members are made by operators; nothing invites one over the network.",
@@ -696,7 +809,6 @@ ABSENT = {
     "M": "No mail comes in or goes out.",
     "E": "No webhooks go out.",
     "G": "No AI answers.",
-    "T11": "Visitors aren't merged.",
     "T15": "No answer is conditional or cached: authenticated ones are `no-store`.",
     "T16": "Every table of tenants says whose a row is, and the database refuses one that doesn't.",
     "S09": "Nothing is told to the public but what the boot answers, which the API's description lists and a test compares.",
@@ -722,11 +834,7 @@ ABSENT = {
     "L04": "Nothing but the sign-in tells of accounts, whose answers are compared (A02).",
     "L05": "Keys are UUIDv7, and what opens something is a token or a signature.",
     "L06": "Nothing is sent to many.",
-    "D07": "A visitor's data can't be exported yet.",
-    "D08": "A visitor can't be erased yet.",
-    "D09": "There is no data map yet.",
     "D10": "Nothing is kept for a time but the audit log, whose retention is tested with it.",
-    "K04": "Former keys are a setting (`SECRET_KEY_FALLBACKS`), which is Django's own.",
     "K06": "Celery takes JSON alone, by its settings.",
     "K07": "Done where images are built.",
     "K08": "The embedded services listen on no port; others are their operators'.",

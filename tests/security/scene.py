@@ -66,6 +66,14 @@ class Scene:
         self.file_address = file["url"].removeprefix(settings.FILES_URL)
         self.agent.say(self.conversation, "On its way.")
         self.invitation = invitations.invite("guest@guest.example", "viewer", by=members["owner"].member)
+        owner = members["owner"]
+        twin, other_twin = (factories.make_visitor(self.workspace, name="Twin") for _ in range(2))
+        self.twin = twin
+        merged = owner.post(f"/visitors/{self.visitor.visitor.pk}/merges", {"other": str(other_twin.pk)})
+        self.merge = merged.json()["id"]
+        self.secret = owner.post("/workspace/identity/secrets", {}).json()["id"]
+        link = owner.post(f"/visitors/{self.visitor.visitor.pk}/exports").json()["url"]
+        self.export_token = link.rstrip("/").rsplit("/", 1)[1]
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
             Person("signed out", _signed_out(self), "nobody"),
@@ -135,6 +143,9 @@ class Scene:
             "attachment_id": self.attachment,
             "invitation_id": self.invitation.pk,
             "mail": "0" * 32,
+            "merge_id": self.merge,
+            "secret_id": self.secret,
+            "export_token": self.export_token,
             "view": "open",
             "slug": "gravel",
             "token": token,

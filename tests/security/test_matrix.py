@@ -13,6 +13,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.http import HttpResponseBase
 
 from apps.core.access import ANY, Access
@@ -85,6 +87,15 @@ def event(scene: Scene, person: Person) -> dict[str, Any]:
 
 def bulk(scene: Scene, person: Person) -> dict[str, Any]:
     return {"conversations": [scene.conversation], "change": {"status": "closed"}}
+
+
+def twin(scene: Scene, person: Person) -> dict[str, Any]:
+    return {"other": str(scene.twin.pk)}
+
+
+def public_key(scene: Scene, person: Person) -> dict[str, Any]:
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    return {"public_key": key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()}
 
 
 def always(**fields: Any) -> Body:
@@ -186,6 +197,29 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/attachments"): Right(
         201, form=True, body=lambda scene, person: {"file": named(PICTURE, "b.png")}
     ),
+    ("DELETE", "/api/v1/widget/visitor"): Right(204),
+    ("DELETE", "/api/v1/visitors/<uuid:visitor_id>"): Right(),
+    ("PUT", "/api/v1/visitors/<uuid:visitor_id>/block"): Right(),
+    ("DELETE", "/api/v1/visitors/<uuid:visitor_id>/block"): Right(),
+    ("GET", "/api/v1/visitors/<uuid:visitor_id>/merges/preview"): Right(body=twin),
+    ("POST", "/api/v1/visitors/<uuid:visitor_id>/merges"): Right(201, twin),
+    ("DELETE", "/api/v1/visitors/<uuid:visitor_id>/merges/<uuid:merge_id>"): Right(),
+    ("POST", "/api/v1/visitors/<uuid:visitor_id>/exports"): Right(201),
+    ("PUT", "/api/v1/workspace/identity"): Right(body=always(mode="off")),
+    ("POST", "/api/v1/workspace/identity/secrets"): Right(201, always(grace_days=1)),
+    ("DELETE", "/api/v1/workspace/identity/secrets/<uuid:secret_id>"): Right(204),
+    ("POST", "/api/v1/workspace/identity/secrets/<uuid:secret_id>/reveal"): Right(),
+    ("POST", "/api/v1/workspace/identity/keys"): Right(201, public_key),
+    ("POST", "/visitors/<uuid:visitor_id>/block/"): Right(302, form=True, body=always(block="")),
+    ("POST", "/visitors/<uuid:visitor_id>/merge/"): Right(302, form=True, body=twin),
+    ("POST", "/visitors/<uuid:visitor_id>/merges/<uuid:merge_id>/undo/"): Right(302, form=True),
+    ("POST", "/visitors/<uuid:visitor_id>/export/"): Right(form=True),
+    ("POST", "/visitors/<uuid:visitor_id>/erase/"): Right(422, form=True),
+    ("POST", "/exports/<str:export_token>/"): Right(form=True),
+    ("POST", "/settings/identity/"): Right(302, form=True, body=always(mode="off")),
+    ("POST", "/settings/identity/secrets/"): Right(302, form=True, body=always(grace_days="1")),
+    ("POST", "/settings/identity/keys/"): Right(302, form=True, body=public_key),
+    ("POST", "/settings/identity/secrets/<uuid:secret_id>/revoke/"): Right(302, form=True),
     ("ANY", "/api/"): Right(404),
     ("GET", "/inbox/messages/<uuid:conversation_id>/"): Right(body=always(before="3")),
     ("POST", "/sign-in/"): Right(302, form=True, body=credentials),

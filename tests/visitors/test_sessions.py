@@ -103,7 +103,10 @@ def test_nothing_a_body_names_brings_anybody_back(workspace: Workspace) -> None:
     assert thief["visitor"]["id"] != victim["id"]
     assert thief["visitor"]["attributes"] == {}
     assert bearer(thief["token"]).get("/conversations").json()["items"] == []
-    for claim in ("visitor", "visitor_id", "id", "readable_id", "external_id", "user_id"):
+    claimed = boot(workspace, user_id=victim["id"])
+    assert claimed.json()["visitor"]["id"] != victim["id"]
+    assert bearer(claimed.json()["token"]).get("/conversations").json()["items"] == []
+    for claim in ("visitor", "visitor_id", "id", "readable_id", "external_id"):
         with nothing_happens():
             assert refusal(boot(workspace, **{claim: victim["id"]})) == (400, "invalid")
     with nothing_happens():

@@ -269,7 +269,8 @@ def test_the_directory_lists_whoever_was_here_last_first(people: Workspace) -> N
     assert names(answer) == ["Ada", "100% Real_Name", "Bob O'Brien", "Żaneta Łoś"]
     assert answer.json()["next_cursor"] is None
     assert set(answer.json()["items"][0]) == {
-        "key", "id", "readable_id", "label", "name", "email", "email_proven", "external_id", "attributes", "device", "page",
+        "key", "id", "readable_id", "label", "name", "email", "email_proven", "external_id", "external_id_proven",
+        "proven", "blocked", "attributes", "device", "page",
         "referrer", "locale", "timezone", "online", "first_seen_at", "last_seen_at",
     }  # fmt: skip
 
@@ -347,3 +348,12 @@ def test_a_visitor_of_another_workspace_is_not_there(people: Workspace) -> None:
     assert len({answer.json()["error"]["message"] for answer in answers}) == 1
     ours = Visitor.objects.get(name="Ada")
     assert agent.get(f"/visitors/{ours.pk}").json()["name"] == "Ada"
+
+
+def test_what_a_visitor_did_is_kept_for_thirty_days(workspace: Workspace, visitor: Booted) -> None:
+    for age in (29, 31):
+        event = {"id": factories.uuid.uuid4(), "name": f"{age} days ago", "at": now()}
+        actions.track(visitor.visitor, [event])
+        TrackedEvent.objects.filter(name=event["name"]).update(received_at=now() - timedelta(days=age))
+    assert actions.forget_old_events() == 1
+    assert TrackedEvent.objects.get().name == "29 days ago"

@@ -14,7 +14,7 @@ declare const __GLOBALS__: string;
 type Any = any; // eslint-disable-line
 
 const METHODS =
-  'init boot identify update trackEvent show hide toggle showMessages showNewMessage onReady onShow onHide onUnreadCountChange logout shutdown destroy';
+  'init boot identify update trackEvent show hide toggle showMessages showNewMessage onReady onShow onHide onUnreadCountChange consent logout shutdown destroy';
 
 function install(win: Any, doc: Any): void {
   const script = doc.currentScript || doc.querySelector('script[src*="/opencom.js"]');

@@ -104,6 +104,25 @@ describe('without consent', () => {
     expect(localStorage.length).toBeGreaterThan(0);
   });
 
+  it('a call may give it, and another takes it back: nothing of the visitor is left here, and nothing more is sent', async () => {
+    await load(['init', { workspace_id: WORKSPACE, consent: false }], ['trackEvent', 'viewed']);
+    await settle();
+    call('consent', false);
+    await settle();
+    expect(server.seen).toEqual([]);
+    call('consent', true);
+    await until(() => server.events.length === 1);
+    call('consent', false);
+    await until(() => server.seen.some(({ method, path, token }) => method === 'DELETE' && path === '/widget/visitor' && token === 'wst_1'));
+    await settle();
+    expect({ ...localStorage, ...sessionStorage }).toEqual({});
+    const sent = server.seen.length;
+    call('trackEvent', 'viewed again');
+    await settle();
+    expect(server.seen.length).toBe(sent);
+    expect(boots()).toHaveLength(1);
+  });
+
   it('an update may give it', async () => {
     await load(['init', { workspace_id: WORKSPACE, consent: false }], ['trackEvent', 'viewed']);
     await settle();
@@ -168,6 +187,19 @@ describe('the public API', () => {
     call('update', { name: 'Ada', attributes: { plan: 'pro', bad: {} } });
     await until(() => server.visitor.name === 'Ada');
     expect(server.visitor).toEqual({ name: 'Ada', attributes: { plan: 'pro' } });
+  });
+
+  it('asks for another session when the page proves who the visitor is, once', async () => {
+    await load(['init', { workspace_id: WORKSPACE }]);
+    await until(() => boots().length === 1);
+    call('identify', { userId: '42', userHash: 'ab', name: 'Ada' });
+    await until(() => boots().length === 2);
+    call('identify', { userId: '42', userHash: 'ab' });
+    await settle();
+    const [before, after] = boots();
+    expect(boots()).toHaveLength(2);
+    expect(after.session_id).toBe(before.session_id);
+    expect([after.user_id, after.user_hash, after.name]).toEqual(['42', 'ab', 'Ada']);
   });
 
   it('gives somebody else a session of their own', async () => {

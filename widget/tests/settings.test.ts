@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attributes } from '../src/engine/attributes';
+import { attributes } from '../src/boot/attributes';
 import { isOn, readSettings } from '../src/launcher/settings';
 
 describe('settings', () => {
@@ -40,8 +40,8 @@ describe('settings', () => {
 });
 
 describe('attributes', () => {
-  it('are scalars and lists of scalars; a date becomes text; anything else is left out', () => {
+  it('are scalars, dates and lists of these; anything else is left out', () => {
     const given = { a: 'x', b: 1, c: true, d: null, e: [1, 'x', null], f: { g: 1 }, h: () => 1, i: NaN, j: undefined, k: [{}], l: new Date(0) };
-    expect(attributes(given)).toEqual({ a: 'x', b: 1, c: true, d: null, e: [1, 'x', null], l: '1970-01-01T00:00:00.000Z' });
+    expect(attributes(given)).toEqual({ a: 'x', b: 1, c: true, d: null, e: [1, 'x', null], l: { date: '1970-01-01T00:00:00.000Z' } });
   });
 });

@@ -117,6 +117,41 @@ describe('boot', () => {
     expect(bodies.map((each) => each.email)).toEqual(['no address', undefined]);
   });
 
+  it('carries the proof that the page’s server has made, and the id only while the page names it', async () => {
+    await tab({ userid: '42', userhash: 'ab', attributes: { since: new Date(0), deep: {} } } as any).visit.boot();
+    await tab().visit.boot();
+    const [first, second] = server.seen.map(({ body }) => body);
+    expect([first.user_id, first.user_hash]).toEqual(['42', 'ab']);
+    expect(first.attributes).toEqual({ since: { date: '1970-01-01T00:00:00.000Z' } });
+    expect(second).not.toHaveProperty('user_id');
+    expect(second).not.toHaveProperty('user_hash');
+  });
+
+  it('goes on as nobody in particular when the proof is refused, and says why', async () => {
+    const said = vi.spyOn(console, 'warn').mockImplementation(() => {});
+    const bodies: any[] = [];
+    const real = globalThis.fetch;
+    vi.stubGlobal('fetch', (url: string, options: any) => {
+      bodies.push(JSON.parse(options.body));
+      const refusal = '{"error":{"code":"identity_refused","message":"user_hash is wrong"}}';
+      return bodies.length === 1 ? Promise.resolve(new Response(refusal, { status: 403 })) : real(url, options);
+    });
+    await tab({ userid: '42', userhash: 'ab', name: 'Ada' }).visit.boot();
+    expect(bodies.map((each) => each.user_hash)).toEqual(['ab', undefined]);
+    expect(bodies[1]).not.toHaveProperty('user_id');
+    expect(bodies[1]).not.toHaveProperty('name');
+    expect(said).toHaveBeenCalledWith('[opencom]', 'user_hash is wrong');
+  });
+
+  it('knows whom a token names: another is another person', () => {
+    const token = (sub: string, more = '') => `e30.${btoa(JSON.stringify({ sub, more })).replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')}.x`;
+    const ada = tab({ usertoken: token('1') } as any).visit.session.id;
+    expect(tab({ usertoken: token('1', 'later') } as any).visit.session.id).toBe(ada);
+    expect(tab({ userid: '1' }).visit.session.id).toBe(ada);
+    expect(tab({ usertoken: token('2') } as any).visit.session.id).not.toBe(ada);
+    expect(() => tab({ usertoken: 'no token' } as any)).not.toThrow();
+  });
+
   it('does not happen without consent, and nothing is stored', async () => {
     const storage = new Storage('opencom.x.', 'localStorage');
     const visit = new Visit({ settings: { workspace: 'x', consent: 'false' }, origin: 'https://o', storage, consented: false } as any, () => {});

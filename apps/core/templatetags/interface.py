@@ -162,6 +162,9 @@ def shown(value: object) -> str:
             return "yes" if value else "no"
         case list():
             return ", ".join(shown(item) for item in value)
+        case {"date": str() as moment_}:
+            at = parse_datetime(moment_)
+            return at.strftime("%-d %b %Y, %H:%M UTC") if at else moment_
         case None:
             return "–"
     return str(value)

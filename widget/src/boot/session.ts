@@ -21,8 +21,19 @@ export function storedSession(storage: Storage): Session | undefined {
 
 export const newSession = (): Session => ({ id: random(24), scope: random(6) });
 
+/** Whom the page names: by id, or in the token that its server has signed. */
+export function named({ userid, usertoken }: Settings): string | undefined {
+  try {
+    return userid || decode(atob(usertoken!.split('.')[1]!.replace(/-/g, '+').replace(/_/g, '/'))).sub;
+  } catch {
+    // No token, or none that can be read: the server will say so.
+  }
+}
+
 /** Is somebody else meant? An e-mail that changes for one user id is the same person; without ids the e-mail decides. */
-export function isOther(known: Session, { userid, email }: Settings): boolean {
+export function isOther(known: Session, settings: Settings): boolean {
+  const { email } = settings;
+  const userid = named(settings);
   if (known.userid && userid) return known.userid !== userid;
   return !!(known.email && email && known.email.toLowerCase() !== email.toLowerCase());
 }

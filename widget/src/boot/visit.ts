@@ -1,4 +1,5 @@
 import type { Look } from '../launcher/button';
+import { attributes as known } from './attributes';
 import { backoff, wait } from './backoff';
 import { device, timezone } from './device';
 import type { Launcher } from '../launcher/index';
@@ -6,7 +7,8 @@ import { decode, encode } from '../launcher/json';
 import { type Answer, isFinal, request } from './request';
 import type { Settings } from '../launcher/settings';
 import { LOOK, SESSION, Storage } from '../launcher/storage';
-import { isOther, newSession, type Session, storedSession } from './session';
+import { report } from '../launcher/guard';
+import { isOther, named, newSession, type Session, storedSession } from './session';
 
 export interface Teammate {
   id: string;
@@ -99,11 +101,12 @@ export class Visit {
    * Take what the page says about the visitor into account. When it means somebody else, a new session begins; a new e-mail means
    * somebody else unless it comes as an update.
    */
-  adopt({ userid, email, ...rest }: Settings, isUpdate?: boolean): void {
-    const known = isOther(this.session, isUpdate ? { userid } : { userid, email }) ? newSession() : this.session;
+  adopt(told: Settings, isUpdate?: boolean): void {
+    const { email } = told;
+    const known = isOther(this.session, isUpdate ? { ...told, email: undefined } : told) ? newSession() : this.session;
+    const userid = named(told);
     this.keep({ ...known, ...(userid && { userid }), ...(email && { email }) });
-    const { attributes } = this.settings;
-    this.settings = { ...this.settings, ...(email && { email }), ...rest, attributes: { ...attributes, ...rest.attributes } };
+    this.settings = { ...this.settings, ...told, attributes: { ...this.settings.attributes, ...told.attributes } };
   }
 
   /** Go on as somebody new: another secret, nobody named. */
@@ -144,8 +147,11 @@ export class Visit {
       }
       // A page that may not show the messenger can't read that it may not, and is left as it was found; unless somebody has used it.
       if (!this.info && !this.own.get('pending') && !this.tab.get('view')) this.storage.set(SESSION, '');
-      // The messenger shall not fail for what the page says about its visitor.
-      if (status === 400 && !attempt) this.settings = { ...this.settings, name: undefined, email: undefined, attributes: undefined };
+      // The messenger shall not fail for what the page says about its visitor: they are then somebody unknown.
+      if ((status === 400 || /^identity/.test(data?.error?.code)) && !attempt) {
+        report(data?.error?.message || status);
+        this.settings = { ...this.settings, ...NOBODY };
+      }
       else if (status && isFinal(status)) {
         this.refused = true;
         this.changed();
@@ -156,7 +162,7 @@ export class Visit {
   }
 
   private introduction(): object {
-    const { workspace, name, email, attributes, clientidentifier: identifier } = this.settings;
+    const { workspace, userid, userhash, usertoken, name, email, attributes, clientidentifier: identifier } = this.settings;
     return {
       workspace,
       session_id: this.session.id,
@@ -166,12 +172,18 @@ export class Visit {
       locale: navigator.language,
       timezone: timezone(),
       client: { type: 'web_widget', version: __VERSION__, identifier },
+      user_id: userid,
+      user_hash: userhash,
+      user_token: usertoken,
       name,
       email,
-      attributes,
+      attributes: attributes && known(attributes),
     };
   }
 }
+
+/** What a page says about its visitor, taken back. */
+export const NOBODY = { name: undefined, email: undefined, userid: undefined, userhash: undefined, usertoken: undefined, attributes: undefined };
 
 /** Where the visitor is, without the fragment: that part is the page's own and may hold secrets. */
 export function page(): { url: string; title: string } {

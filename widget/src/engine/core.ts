@@ -77,9 +77,9 @@ export class Core {
     return request(method, url, body, this.token, limit, signal);
   }
 
-  /** End the session on the server. */
-  async leave(): Promise<void> {
-    if (this.token) await request('DELETE', this.visit.api + '/widget/session', undefined, this.token);
+  /** End the session on the server, or all that it knows of the visitor. */
+  async leave(what = 'session'): Promise<void> {
+    if (this.token) await request('DELETE', this.visit.api + '/widget/' + what, undefined, this.token);
   }
 
   private emit<K extends keyof Events>(event: K, ...args: Events[K]): void {
@@ -100,9 +100,9 @@ export class Core {
     if (document.visibilityState !== 'hidden') this.live.open();
   }
 
-  /** A refused token: boot brings the same visitor back by their own secret. */
-  private async renew(refused: string): Promise<void> {
-    const again = this.token === refused;
+  /** A refused token, or something new about who this is: boot brings the visitor back, by their own secret or by proof. */
+  async renew(refused?: string): Promise<void> {
+    const again = !refused || this.token === refused;
     if (again) this.token = undefined;
     this.accept(await this.visit.boot(again));
   }

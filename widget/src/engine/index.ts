@@ -1,16 +1,16 @@
 import type { Widget } from '../boot/widget';
-import { LOOK } from '../launcher/storage';
+import { LOOK, SESSION } from '../launcher/storage';
 import { backoff, wait } from '../boot/backoff';
 import type { Button } from '../launcher/button';
 import { report } from '../launcher/guard';
 import { decode, encode } from '../launcher/json';
 import { isOther } from '../boot/session';
 import { isOn, readSettings, type Settings } from '../launcher/settings';
-import { page, type Visit } from '../boot/visit';
+import { NOBODY, page, type Visit } from '../boot/visit';
 import type { Messenger, View } from '../messenger/index';
 import type { Outbox } from '../outbox/outbox';
 import type { Call } from '../shared';
-import { attributes } from './attributes';
+import { attributes } from '../boot/attributes';
 import { Core } from './core';
 import { Panel } from './panel';
 import { sweep } from './sweep';
@@ -92,6 +92,8 @@ export class Engine {
       case 'logout':
       case 'shutdown':
         return this.logout();
+      case 'consent':
+        return this.logout({ consent: '0' }, 'visitor');
       case 'destroy':
         return this.restart();
       case 'off':
@@ -184,10 +186,13 @@ export class Engine {
     const { visit } = this;
     const isElsewhere = settings.workspace && settings.workspace !== visit.settings.workspace;
     if (isElsewhere) return this.restart(settings);
-    if (isOther(visit.session, isUpdate ? { userid: settings.userid } : settings)) return this.logout(settings);
+    if (isOther(visit.session, isUpdate ? { ...settings, email: undefined } : settings)) return this.logout(settings);
+    const before = proof(visit.settings);
     visit.adopt(settings, isUpdate);
     this.redress();
     const { name, email } = settings;
+    // Who the visitor is, only a session can say.
+    if (proof(visit.settings) !== before) return this.core.renew();
     if (name || email || settings.attributes) {
       return this.outbox().then((box) => box.change({ name, email, attributes: attributes(settings.attributes) }));
     }
@@ -204,15 +209,19 @@ export class Engine {
     return this.outbox().then((box) => box.track(event));
   }
 
-  /** This visitor goes, and nothing of theirs stays; the widget waits for whoever comes next. */
-  private logout(next?: Settings): Promise<void> {
+  /** This visitor goes, and nothing of theirs stays here; `what` goes on the server. The widget waits for whoever comes next. */
+  private logout(next?: Settings, what?: string): Promise<void> {
     const { core, visit } = this;
     const forgotten = this.box?.then((box) => box.close(), () => {}) || Promise.resolve();
     visit.forget();
+    if (next?.consent) {
+      visit.allow(false);
+      visit.storage.set(SESSION, '');
+    }
     visit.storage.set(LOOK, '');
     sweep(visit);
     this.restart({ ...visit.settings, ...NOBODY, ...next });
-    return forgotten.then(() => core.leave());
+    return forgotten.then(() => core.leave(what));
   }
 
   private listen(kind: Kind, listener: (...args: unknown[]) => void): void {
@@ -260,7 +269,7 @@ export class Engine {
   }
 }
 
-const NOBODY = { name: undefined, email: undefined, userid: undefined, attributes: undefined };
+const proof = ({ userid, userhash, usertoken }: Settings): string => '' + [userid, userhash, usertoken];
 
 /** A mistake in the page's listener is the page's own, and is shown as one; it stops nothing of ours. */
 function call(listener: (...args: unknown[]) => void, ...args: unknown[]): void {

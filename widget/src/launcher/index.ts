@@ -79,6 +79,9 @@ function begin(settings?: Settings): void {
 
 function take(call: Call): unknown {
   const [method, given] = call;
+  // Consent is given like any other setting; what was never given needs no taking back.
+  if (method === 'consent' && given !== false) return take(['update', { consent: true }]);
+  if (method === 'consent' && !current?.isWanted) return;
   if (!current && /^(init|boot)$/.test(method)) {
     const settings = pageSettings(given);
     if (settings.workspace) begin(settings);

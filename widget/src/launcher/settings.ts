@@ -1,4 +1,4 @@
-export type Scalar = string | number | boolean | null;
+export type Scalar = string | number | boolean | { date: string } | null;
 export type Attributes = Record<string, Scalar | Scalar[]>;
 
 /**
@@ -11,6 +11,9 @@ export interface Settings {
   name?: string;
   email?: string;
   userid?: string;
+  /** What the page's own server has signed: the hash of the user's id, or a token that names the user. */
+  userhash?: string;
+  usertoken?: string;
   attributes?: Attributes;
   language?: string;
   theme?: string;
