@@ -79,6 +79,7 @@ class SignedIn(Caller):
         self.client.force_login(member.user)
         session = self.client.session
         session["workspace"] = str(member.workspace_id)
+        session["method"] = "password"
         session.save()
 
 

@@ -66,7 +66,7 @@ class GraceInput(Input):
     grace_days = serializers.IntegerField(min_value=0, max_value=limits.IDENTITY_GRACE_DAYS_MAX, default=7)
 
 
-class KeyInput(GraceInput):
+class PublicKeyInput(GraceInput):
     public_key = serializers.CharField(max_length=4000)
 
 
@@ -91,11 +91,11 @@ class Keys(APIView):
 
     actor: Member
 
-    @extend_schema(request=KeyInput, responses={201: answer(IdentitySecretShape)})
+    @extend_schema(request=PublicKeyInput, responses={201: answer(IdentitySecretShape)})
     @allow(member="settings.security")
     def post(self, request: Request) -> Response:
         """Add a public key in PEM form; the one there is stays good for ``grace_days``."""
-        data = self.checked(KeyInput)
+        data = self.checked(PublicKeyInput)
         try:
             made = identity.add_public_key(
                 self.actor.workspace, data["public_key"], grace_days=data["grace_days"], by=self.actor

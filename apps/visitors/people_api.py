@@ -50,7 +50,7 @@ class DirectoryEntry(VisitorScoped):
     """One visitor."""
 
     @extend_schema(responses=answer(VisitorShape))
-    @allow(member="users.read")
+    @allow(member="users.read", key="users.read")
     def get(self, request: Request, visitor_id: UUID) -> Response:
         """Return a visitor as members see them."""
         return Response(visitor_item(self.visitor(visitor_id)))

@@ -157,10 +157,7 @@ class Download(Page):
         """Show a button: what only looks at links must not use this one up."""
         if not exports.opens(export_token):
             raise Http404
-        response = self.render()
-        # The address is the key: no other site may learn it. (With no-referrer the browser would hide from us, too, who sends the form.)
-        response.headers["Referrer-Policy"] = "same-origin"
-        return response
+        return self.render()
 
     @allow(public=True)
     def post(self, request: HttpRequest, export_token: str) -> HttpResponseBase:

@@ -142,6 +142,7 @@ def test_an_entry_keeps_the_name_of_somebody_who_is_gone(workspace: Workspace, o
     agent = factories.make_member(workspace, name="Ali")
     conversation = factories.start(factories.make_visitor(workspace))
     owner.put(f"/conversations/{conversation.pk}/assignee", {"member": str(agent.pk)})
+    owner.put(f"/conversations/{conversation.pk}/status", {"status": "closed"})
     actions.remove_member(agent, by=owner.member)
     assert sentence(owner, "member.removed") == "Olga took Ali's seat away"
     assert sentence(owner, "conversation.assigned") == "Olga assigned a conversation to a former member"

@@ -18,7 +18,7 @@ from apps.core.isolation.scopes import Exemption
 from apps.visitors.models import Visitor
 from apps.workspaces import seats
 from apps.workspaces.models import Workspace
-from tests import factories
+from tests import callers, factories
 from tests.callers import Booted, SignedIn
 from tests.database import nothing_happens, owner
 from tests.security.cases import case
@@ -67,11 +67,24 @@ def filled(cell: Scene) -> Scene:
     for workspace in (cell.workspace, cell.elsewhere):
         owner = factories.owner_of(workspace)
         audit.change_retention(workspace, 365, by=owner)
+        identify(workspace)
         policy.change_policy(workspace, methods=["code"], sign_up="invited", domains=[], by=owner)
         invitations.invite(f"guest-of-{workspace.pk}@guest.example", "agent", by=owner)
     chain.seal()
     factories_entry(cell)
     return cell
+
+
+def identify(workspace: Workspace) -> None:
+    """Leave what identity verification, merging and exporting keep."""
+    owner = callers.signed_in(workspace, "owner")
+    assert owner.post("/workspace/identity/secrets", {}).status_code == 201
+    assert owner.put("/workspace/identity", {"mode": "optional"}).status_code == 200
+    claim = {"workspace": str(workspace.pk), "session_id": factories.session_id(), "user_id": "u1"}
+    assert callers.nobody().post("/widget/boot", claim).status_code == 200
+    one, other = factories.make_visitor(workspace), factories.make_visitor(workspace)
+    assert owner.post(f"/visitors/{one.pk}/merges", {"other": str(other.pk)}).status_code == 201
+    assert owner.post(f"/visitors/{one.pk}/exports").status_code == 201
 
 
 def factories_entry(scene: Scene) -> None:

@@ -21,7 +21,7 @@ from apps.core.access import ANY, Access
 from apps.core.endpoints import Endpoint, endpoints
 from apps.workspaces import codes, invitations
 from tests import factories
-from tests.callers import API, SignedIn
+from tests.callers import API, App, SignedIn
 from tests.database import nothing_happens
 from tests.mailing import code_for, link_for
 from tests.security.cases import case
@@ -74,7 +74,7 @@ def code(scene: Scene, person: Person) -> dict[str, Any]:
 
 def acceptance(scene: Scene, person: Person) -> dict[str, Any]:
     """Return the token of an invitation to a third workspace, for the member who calls."""
-    if not isinstance(person.caller, SignedIn) or person.kind != "member":
+    if not isinstance(person.caller, SignedIn | App) or person.kind != "member":
         return {"token": "inv_"}
     email = person.caller.member.user.email
     invitations.invite(email, "viewer", by=factories.owner_of(factories.make_workspace("Third")))

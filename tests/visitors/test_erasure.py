@@ -254,7 +254,7 @@ def test_a_link_opens_once_and_only_by_its_button(host: Host) -> None:
     nobody = callers.nobody().client
     for _ in range(3):
         looked = nobody.get(url)
-        assert (looked.status_code, looked["Referrer-Policy"]) == (200, "same-origin")
+        assert (looked.status_code, looked["Referrer-Policy"]) == (200, "strict-origin-when-cross-origin")
         assert WORD not in looked.content.decode()
     assert len(opened(take(url)).namelist()) == 2
     assert take(url).status_code == nobody.get(url).status_code == 404

@@ -524,6 +524,22 @@ class TestAtTheSameTime:
             assert other.say(talk, "After.").status_code == 201
             assert other.start("After.").status_code == 201
 
+    def test_what_is_committed_while_rows_move_moves_too(
+        self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        one, other = factories.make_visitor(workspace), factories.make_visitor(workspace)
+        written: list[Any] = []
+
+        def late(source: uuid.UUID, canonical: uuid.UUID) -> None:
+            if not written:
+                written.extend(together(lambda: track(other)))
+
+        # Asked for once what the visitor did has moved: then they do something more.
+        monkeypatch.setitem(merging.rules, "visitors.visitorsession.visitor", late)
+        merging.merge_by_hand(one, other, by=factories.owner_of(workspace))
+        assert written == [None]
+        assert TrackedEvent.objects.filter(visitor=one).count() == 1
+
     def test_two_devices_that_prove_one_user_at_once_become_one(self, workspace: Workspace) -> None:
         from tests.visitors.test_proof import Host
 

@@ -55,7 +55,7 @@ def test_an_app_signs_in_and_works_as_its_member(member: Member, visitor: Any) -
 
 
 def test_a_wrong_password_is_answered_as_on_the_way_in_by_cookie(member: Member) -> None:
-    with nothing_happens():
+    with nothing_happens(but={"core_effect"}):
         for email, password in ((member.user.email, "wrong"), ("nobody@team.example", PASSWORD)):
             assert refusal(nobody().post("/tokens", {"email": email, "password": password})) == (401, "sign_in_refused")
 
