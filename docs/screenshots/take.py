@@ -168,7 +168,10 @@ class Photographer:
             "visitors": "/visitors/",
             "settings-members": "/settings/members/",
             "settings-security": "/settings/security/",
+            "settings-keys": "/settings/keys/?new",
+            "settings-identity": "/settings/identity/",
             "settings-audit": "/settings/audit/",
+            "settings-sessions": "/settings/sessions/",
             "settings-installation": "/settings/installation/",
         }
         for number, (name, path) in enumerate(paths.items()):

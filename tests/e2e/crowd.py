@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Browser
 
 from apps.workspaces.models import Workspace
-from tests.callers import signed_in
+from tests.callers import SignedIn, signed_in
 from tests.e2e.people import Desk, Member, Messenger, Person, Visitor
 from tests.e2e.servers import Servers
 from tests.e2e.sites import Site
@@ -37,8 +37,13 @@ class Crowd:
         return self._add(Member(self.browser, self.servers, self.site, signed_in(self.workspace, "owner"), **options))
 
     def again(self, member: Member, **options: Any) -> Member:
-        """Return the same member on another device."""
+        """Return the same member in another browser with the same session."""
         return self._add(Member(self.browser, self.servers, self.site, member.caller, **options))
+
+    def another_session(self, member: Member, **options: Any) -> Member:
+        """Return the same member signed in a second time, on another device."""
+        caller = SignedIn(member.caller.member)
+        return self._add(Member(self.browser, self.servers, self.site, caller, **options))
 
     def allow(self, *origins: str) -> None:
         """Let the messenger run on these origins only."""
