@@ -24,7 +24,7 @@ from apps.conversations import actions as conversations  # noqa: E402
 from apps.conversations.models import Conversation  # noqa: E402
 from apps.core.ids import uuid7  # noqa: E402
 from apps.core.isolation import scopes  # noqa: E402
-from apps.visitors import actions as visitors  # noqa: E402
+from apps.core.tokens import hash_token  # noqa: E402
 from apps.visitors.models import Visitor, VisitorSession  # noqa: E402
 from apps.visitors.readable_ids import readable_id  # noqa: E402
 from apps.workspaces import actions as workspaces  # noqa: E402
@@ -72,7 +72,7 @@ class Backstage(lists.Lists):
         tokens = ["wst_" + secrets.token_hex(32) for _ in people]
         VisitorSession.objects.bulk_create(
             VisitorSession(
-                token_hash=visitors.hash_token(token),
+                token_hash=hash_token(token),
                 workspace_id=workspace,
                 visitor=visitor,
                 origin=ORIGIN,

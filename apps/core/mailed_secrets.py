@@ -6,13 +6,14 @@ and at a second try makes the same. Once the mail has left, the salt is deleted,
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterator
 
 from django.conf import settings
 from django.contrib.auth.hashers import check_password, make_password
 from django.utils.crypto import salted_hmac
+
+from apps.core.tokens import hash_token
 
 CODE_DIGITS = 6
 SALT_BYTES = 32
@@ -31,11 +32,6 @@ def token_of(prefix: str, salt: bytes, digest: bytes) -> str | None:
     """Return the token that was made from this salt and has this hash; None where it was made with a key that is no longer ours."""
     made = (_tokens(prefix, salt, key) for key in _keys())
     return next((each for each in made if hash_token(each) == digest), None)
-
-
-def hash_token(token: str) -> bytes:
-    """Hash a token for storage: with 256 bits plain SHA-256 is enough, and look-up is by index."""
-    return hashlib.sha256(token.encode()).digest()
 
 
 def code(salt: bytes) -> str:

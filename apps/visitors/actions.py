@@ -22,6 +22,7 @@ from apps.core.ids import uuid7
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import Exemption
 from apps.core.joined import Entered
+from apps.core.tokens import hash_token
 from apps.visitors.attributes import checked as attributes_checked
 from apps.visitors.attributes import merged
 from apps.visitors.events import IdentityProven, VisitorArrived, VisitorChanged, VisitorSignedOut
@@ -404,8 +405,3 @@ def forget_old_events() -> int:
     old = TrackedEvent.objects.filter(received_at__lt=Now() - timedelta(days=limits.EVENT_DAYS))
     with scopes.every_workspace(OLD_EVENTS):
         return old._raw_delete(old.db)
-
-
-def hash_token(token: str) -> bytes:
-    """Hash a token for storage and look-up: with 256 random bits plain SHA-256 is enough."""
-    return hashlib.sha256(token.encode()).digest()

@@ -21,7 +21,7 @@ from apps.core import clock, limits
 from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import Exemption
-from apps.visitors.actions import hash_token
+from apps.core.tokens import hash_token
 from apps.visitors.events import ExportRequested, ExportTaken
 from apps.visitors.models import ExportLink, Visitor
 from apps.visitors.personal_data import Holding, holdings

@@ -13,6 +13,7 @@ from apps.core.errors import OriginRefused
 from apps.core.hub import Identity
 from apps.core.network import request_origin
 from apps.core.slots import fill
+from apps.core.tokens import hash_token
 from apps.visitors import actions
 from apps.visitors.models import Visitor, VisitorSession
 from apps.workspaces import origins
@@ -38,7 +39,7 @@ def visitor_of(request: HttpRequest, token: str) -> Visitor | None:
 @fill("live.token")
 def identify_by_token(token: str, origin: str | None) -> Identity | None:
     """Return whose token this is. Raises PermissionDenied for a page that may not run the messenger, or a blocked visitor."""
-    session = actions.brief_session_by_hash(actions.hash_token(token)) if actions.is_token(token) else None
+    session = actions.brief_session_by_hash(hash_token(token)) if actions.is_token(token) else None
     if session is None:
         return None
     if not origins.allows(session.workspace, origin) or session.visitor.blocked:

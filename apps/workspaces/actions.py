@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -17,6 +16,7 @@ from apps.core.access import Actor, System
 from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import Exemption
+from apps.core.tokens import hash_token
 from apps.workspaces import origins, user_sessions
 from apps.workspaces.events import (
     AccessRefused,
@@ -248,8 +248,3 @@ def redeem_ticket(token: str) -> tuple[UUID, UUID] | None:
         )
         row = cursor.fetchone()
     return None if row is None else (row[0], row[1])
-
-
-def hash_token(token: str) -> bytes:
-    """Hash a random token for storage: with 256 random bits plain SHA-256 is enough, and look-up is by index."""
-    return hashlib.sha256(token.encode()).digest()

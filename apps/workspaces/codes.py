@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from apps.core import effects, limits, mailed_secrets
 from apps.core.isolation import scopes
 from apps.core.limits import Charge, Limited
-from apps.workspaces import policy
+from apps.workspaces import policy, user_sessions
 from apps.workspaces.models import Invitation, SignInCode, SignInMethod, User
 
 Purpose = SignInCode.Purpose
@@ -92,7 +92,7 @@ def may_use(email: str, purpose: Purpose) -> bool:
     user = User.objects.filter(email=email).first()
     if user is not None:
         # Without any seat a code still proves the address, for an invitation.
-        seats = policy.seats_of(user)
+        seats = user_sessions.seats_of(user.pk)
         by_code = any(policy.allows(seat.workspace, SignInMethod.CODE) for seat in seats)
         return user.is_active and (by_code or not seats or purpose == Purpose.SIGN_UP)
     if purpose == Purpose.SIGN_IN:

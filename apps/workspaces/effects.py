@@ -16,7 +16,7 @@ from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.mail.delivery import deliver
 from apps.core.models import Effect
-from apps.workspaces import codes, invitations, letters, passwords, policy
+from apps.workspaces import codes, invitations, letters, passwords, user_sessions
 from apps.workspaces.events import SignInFailed
 from apps.workspaces.models import Invitation, PasswordReset, SignInCode, User
 
@@ -78,7 +78,7 @@ def record_failed_sign_in(owed: Effect) -> None:
     """Put a failed sign-in on record in each workspace of whom it was tried as."""
     user = User.objects.filter(pk=owed.payload["user"]).first()
     with transaction.atomic():
-        for seat in policy.seats_of(user) if user else []:
+        for seat in user_sessions.seats_of(user.pk) if user else []:
             with scopes.workspace(seat.workspace_id):
                 emit(SignInFailed(actor=System("sign-in"), member=seat, method=owed.payload["method"]))
 

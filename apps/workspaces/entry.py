@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.core import effects, limits
 from apps.core.network import request_address
-from apps.workspaces import actions, codes, policy, sessions
+from apps.workspaces import actions, codes, policy, sessions, user_sessions
 from apps.workspaces.models import Member, SignInCode, SignInMethod, User
 from apps.workspaces.sessions import METHOD_KEY, WORKSPACE_KEY
 
@@ -57,7 +57,7 @@ def authenticated(request: Any, email: str, password: str) -> User:
     limits.spend(limits.LOGINS_BY_ADDRESS, address)
     limits.spend(limits.LOGIN_FAILURES, subject)
     user = authenticate(request, username=email.strip().lower(), password=password)
-    if not isinstance(user, User) or not policy.seats_of(user):
+    if not isinstance(user, User) or not user_sessions.seats_of(user.pk):
         record_failure(email, SignInMethod.PASSWORD)
         raise SignInRefused
     limits.refund(limits.LOGIN_FAILURES, subject)
@@ -96,7 +96,7 @@ def enter(request: Any, user: User, method: str, *, into: Member | None = None) 
 
     The one way to begin one: whoever has proven who they are comes through here. Raises NoSeat, and MethodRefused.
     """
-    seats = [into] if into else policy.seats_of(user)
+    seats = [into] if into else user_sessions.seats_of(user.pk)
     if not seats or not user.is_active:
         raise NoSeat
     member = next((seat for seat in seats if policy.allows(seat.workspace, method)), None)

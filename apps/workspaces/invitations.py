@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from apps.core import clock, effects, limits, mailed_secrets
 from apps.core.events import emit
 from apps.core.isolation import scopes
+from apps.core.tokens import hash_token
 from apps.workspaces import policy, roles
 from apps.workspaces.events import InvitationAccepted, InvitationRevoked, InvitationSent
 from apps.workspaces.models import Invitation, Member, User, Workspace
@@ -96,7 +97,7 @@ def _charge(workspace: Workspace) -> None:
 def _send(invitation: Invitation, by: Member) -> None:
     salt = mailed_secrets.new_salt()
     invitation.salt = salt
-    invitation.digest = mailed_secrets.hash_token(mailed_secrets.token(PREFIX, salt))
+    invitation.digest = hash_token(mailed_secrets.token(PREFIX, salt))
     invitation.issue = uuid.uuid4()
     invitation.invited_by = by
     invitation.sent_at = clock.now()
@@ -127,7 +128,7 @@ def find(token: str) -> Invitation:
     if not token.startswith(PREFIX) or len(token) != len(PREFIX) + 64:
         raise Ended
     with scopes.every_workspace(policy.SEATS):
-        return _good(digest=mailed_secrets.hash_token(token))
+        return _good(digest=hash_token(token))
 
 
 def waiting_for(email: str) -> list[Invitation]:

@@ -21,8 +21,8 @@ from apps.core.isolation import scopes
 from apps.core.joined import Entered
 from apps.core.live import NotVisible
 from apps.core.slots import fill
+from apps.core.tokens import hash_token
 from apps.workspaces import roles
-from apps.workspaces.actions import hash_token
 from apps.workspaces.events import KeyMade, KeyRevoked
 from apps.workspaces.models import ApiKey, Member, Workspace
 

@@ -15,6 +15,7 @@ from apps.core.access import System
 from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.limits import Charge, Limited
+from apps.core.tokens import hash_token
 from apps.workspaces import policy, user_sessions
 from apps.workspaces.events import MemberEvent, PasswordChanged, PasswordReplaced
 from apps.workspaces.models import Member, PasswordReset, SignInMethod, Ticket, User
@@ -34,7 +35,7 @@ def check_rules(password: str, user: User, *workspace_names: str) -> None:
     """Raise ValidationError with the reasons where a password is too easy to guess."""
     if len(password) > limits.PASSWORD_CHARACTERS:
         raise ValidationError("This password is too long.")
-    seats = [] if user._state.adding else policy.seats_of(user)
+    seats = [] if user._state.adding else user_sessions.seats_of(user.pk)
     names = [*workspace_names, *(seat.workspace.name for seat in seats)]
     if password.strip().casefold() in {name.strip().casefold() for name in names}:
         raise ValidationError("The password is the name of the workspace.")
@@ -80,7 +81,7 @@ def request_reset(email: str, *, client_address: str) -> None:
             defaults={
                 "issue": issue,
                 "salt": salt,
-                "digest": mailed_secrets.hash_token(mailed_secrets.token(PREFIX, salt)),
+                "digest": hash_token(mailed_secrets.token(PREFIX, salt)),
                 "expires_at": Now() + timedelta(seconds=limits.RESET_SECONDS),
                 "used_at": None,
             },
@@ -92,9 +93,7 @@ def user_of_link(token: str) -> User:
     """Return whose password a link can set. Raises LinkEnded."""
     if not token.startswith(PREFIX) or len(token) != len(PREFIX) + 64:
         raise LinkEnded
-    alive = PasswordReset.objects.filter(
-        digest=mailed_secrets.hash_token(token), used_at=None, expires_at__gt=Now()
-    ).first()
+    alive = PasswordReset.objects.filter(digest=hash_token(token), used_at=None, expires_at__gt=Now()).first()
     user = User.objects.filter(email=alive.email, is_active=True).first() if alive else None
     if user is None:
         raise LinkEnded
@@ -112,12 +111,12 @@ def reset_password(token: str, password: str) -> User:
             UPDATE workspaces_passwordreset SET used_at = now(), salt = NULL
             WHERE digest = %s AND used_at IS NULL AND expires_at > clock_timestamp()
             """,
-            [mailed_secrets.hash_token(token)],
+            [hash_token(token)],
         )
         if not cursor.rowcount:
             raise LinkEnded
     _set(user, password, PasswordReplaced)
-    seats = policy.seats_of(user)
+    seats = user_sessions.seats_of(user.pk)
     user_sessions.end(user, by=seats[0] if seats else System())
     limits.refund(limits.LOGIN_FAILURES, limits.account_subject(user.email))
     return user
@@ -125,7 +124,7 @@ def reset_password(token: str, password: str) -> User:
 
 def may_reset(user: User) -> bool:
     """Say whether a password is of any use to somebody: a workspace takes it, or they have none yet."""
-    seats = policy.seats_of(user)
+    seats = user_sessions.seats_of(user.pk)
     return user.is_active and (not seats or any(policy.allows(s.workspace, SignInMethod.PASSWORD) for s in seats))
 
 
@@ -133,7 +132,7 @@ def _set(user: User, password: str, event: type[MemberEvent]) -> None:
     """Set a password, void what was handed out under the old one, and put it on record wherever they work."""
     user.set_password(password)
     user.save(update_fields=["password"])
-    for seat in policy.seats_of(user):
+    for seat in user_sessions.seats_of(user.pk):
         with scopes.workspace(seat.workspace_id):
             Ticket.objects.filter(member=seat).delete()
             emit(event(actor=seat, member=seat))

@@ -13,6 +13,7 @@ from apps.core.access import Actor
 from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import Exemption
+from apps.workspaces import user_sessions
 from apps.workspaces.events import SignInPolicyChanged
 from apps.workspaces.models import Member, SignInMethod, SignInPolicy, SignUpMode, User, Workspace
 
@@ -42,15 +43,9 @@ def allows(workspace: Workspace, method: str) -> bool:
     return method in policy_of(workspace).methods
 
 
-def seats_of(user: User) -> list[Member]:
-    """Return somebody's seats, the oldest first."""
-    with scopes.every_workspace(SEATS):
-        return list(Member.objects.select_related("user", "workspace").filter(user=user).order_by("created_at"))
-
-
 def seats_by(user: User, method: str) -> list[Member]:
     """Return the seats that somebody may take by this method."""
-    return [seat for seat in seats_of(user) if allows(seat.workspace, method)]
+    return [seat for seat in user_sessions.seats_of(user.pk) if allows(seat.workspace, method)]
 
 
 @transaction.atomic

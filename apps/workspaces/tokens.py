@@ -26,8 +26,9 @@ from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.live import NotVisible
 from apps.core.slots import fill
+from apps.core.tokens import hash_token
 from apps.workspaces import entry, policy, sessions, user_sessions
-from apps.workspaces.actions import hash_token, record_sign_in
+from apps.workspaces.actions import record_sign_in
 from apps.workspaces.events import TokenReused
 from apps.workspaces.models import Member, RefreshToken, SignInMethod, UserSession
 
