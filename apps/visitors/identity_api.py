@@ -22,6 +22,7 @@ from apps.visitors.live import coverage_item
 from apps.visitors.models import IdentityPolicy, IdentitySecret
 from apps.visitors.proof import BadPublicKey
 from apps.visitors.shapes import IdentitySecretShape, IdentityShape, RevealedShape
+from apps.workspaces import confirmation
 from apps.workspaces.models import Member
 
 
@@ -126,8 +127,10 @@ class SecretView(SecretScoped):
     @extend_schema(responses={204: None})
     @allow(member="settings.security")
     def delete(self, request: Request, secret_id: UUID) -> Response:
-        """Revoke it: it proves nobody any more, and the sessions that it opened end."""
-        identity.revoke(self.secret(secret_id), by=self.actor)
+        """Revoke it: it proves nobody any more, and the sessions that it opened end. Asks again who the caller is."""
+        found = self.secret(secret_id)
+        confirmation.require(self.actor)
+        identity.revoke(found, by=self.actor)
         return Response(status=204)
 
 
@@ -137,8 +140,9 @@ class Reveal(SecretScoped):
     @extend_schema(request=None, responses=answer(RevealedShape))
     @allow(member="settings.security")
     def post(self, request: Request, secret_id: UUID) -> Response:
-        """Show the secret. That it was looked at is on record."""
+        """Show the secret. That it was looked at is on record. Asks again who the caller is."""
         found = self.secret(secret_id)
         if found.kind != IdentitySecret.Kind.SHARED:
             raise NotVisible
+        confirmation.require(self.actor)
         return Response({"secret": identity.show(found, by=self.actor)})

@@ -170,6 +170,8 @@ class Revoke(SettingsPage):
         found = IdentitySecret.objects.visible_to(self.actor).active().filter(pk=secret_id).first()
         if found is None:
             raise Http404
+        if not self.actor.is_confirmed:
+            return HttpResponseRedirect(f"{reverse('settings-confirm')}?next={reverse('settings-identity')}")
         identity.revoke(found, by=self.actor)
         return HttpResponseRedirect(reverse("settings-identity"))
 

@@ -14,7 +14,8 @@ async function reveal(button) {
       const { secret } = await call("POST", `/workspace/identity/secrets/${button.dataset.reveal}/reveal`, {});
       clear.textContent = secret;
     } catch (error) {
-      sayWhy(error);
+      if (error.code === "reauth_required") location.assign(`/settings/confirm/?next=${encodeURIComponent(location.pathname)}`);
+      else sayWhy(error);
       return;
     }
   } else clear.textContent = "";

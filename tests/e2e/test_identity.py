@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
+from apps.core import clock
 from apps.visitors.models import Merge, Visitor
+from apps.workspaces.models import UserSession
 from tests import factories
 from tests.e2e.accessibility import assert_accessible
 from tests.e2e.crowd import Crowd
@@ -126,6 +129,10 @@ def test_the_settings_page_by_keyboard_and_live(crowd: Crowd, scheme: str) -> No
     expect(page.get_by_role("link", name="Grete Huber")).to_be_visible()
     expect(page.get_by_text("100 %")).to_be_visible()
     assert_accessible(page, "identity verification")
+    owner.may_complain = True
+    UserSession.objects.update(confirmed_at=clock.now() - timedelta(hours=1))
+    page.get_by_role("button", name="Show").press("Enter")
+    expect(page.get_by_role("heading", name="Is it you?")).to_be_visible()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -52,6 +52,7 @@ SETTINGS, INBOX, CHANGES = (
     f"{CONVERSATIONS}test_changes.py::test_",
 )
 PEOPLE, TOKENS = f"{WORKSPACES}test_user_sessions.py::test_", f"{WORKSPACES}test_tokens.py::test_"
+ONCE = f"{CORE}test_idempotency.py::test_"
 KEYS, SEATS = f"{WORKSPACES}test_keys.py::test_", f"{WORKSPACES}test_seats.py::test_"
 VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
 
@@ -305,11 +306,12 @@ CASES = {
         ),
     ),
     "A07": Case(
-        "keys and ownership without having proven lately who one is",
+        "keys, ownership and identity secrets without having proven lately who one is",
         "403 reauth_required, nothing changed",
         (
             f"{PEOPLE}what_is_sensitive_asks_again_who_this_is_after_ten_minutes",
             f"{SEATS}both_sides_prove_again_who_they_are",
+            f"{PROOF}a_secret_is_shown_and_revoked_by_whoever_has_proven_lately_who_they_are",
         ),
     ),
     "A08": Case(
@@ -381,7 +383,56 @@ CASES = {
             f"{CORE}test_mail.py::test_neither_the_effect_nor_a_log_says_what_a_mail_says_or_to_whom",
         ),
     ),
+    # What is mailed
+    "M01": Case(
+        "line breaks in the names that a mail says",
+        "one message, its headers intact",
+        (f"{INVITATIONS}a_mail_says_names_as_they_are_and_nothing_else",),
+    ),
+    "M02": Case(
+        "two addresses in one, one with a header behind it, one with a name",
+        "400, no mail",
+        (f"{INVITATIONS}an_invitation_goes_to_one_plain_address",),
+    ),
+    "X10": Case(
+        "markup in the names that a mail says",
+        "escaped in HTML, plain in the text and the subject",
+        (f"{INVITATIONS}a_mail_says_names_as_they_are_and_nothing_else",),
+    ),
+    # API keys
+    "E01": Case(
+        "a key without the scope, expired, revoked, of another workspace",
+        "403, 401, 401, 404",
+        (
+            f"{KEYS}a_scope_opens_what_it_says_and_nothing_else",
+            f"{KEYS}a_key_ends_by_its_day_by_being_revoked_and_with_its_maker",
+            f"{KEYS}a_key_sees_its_own_workspace_only",
+        ),
+    ),
+    "E02": Case(
+        "a key after it was made",
+        "shown no more",
+        (f"{KEYS}a_key_is_made_with_scopes_shown_once_and_kept_as_a_hash",),
+    ),
+    "E03": Case(
+        "one Idempotency-Key with other content, at another address, one that can't be one",
+        "409, 409, 400",
+        (
+            f"{ONCE}other_content_or_another_address_under_the_same_key_is_refused",
+            f"{ONCE}a_key_that_can_t_be_one_is_refused",
+        ),
+    ),
+    "E04": Case(
+        "one Idempotency-Key twice at once",
+        "done once, both are answered",
+        (f"{ONCE}of_two_that_come_at_once_one_is_done_and_both_are_answered",),
+    ),
     # Roles and invitations
+    "R01": Case(
+        "every handler as every role",
+        "what the access table says",
+        ("tests/security/test_matrix.py::test_everyone_gets_what_the_access_table_promises",),
+    ),
     "R02": Case("one's own role", "403", (f"{SEATS}nobody_changes_or_removes_themselves",)),
     "R03": Case(
         "making somebody an owner or inviting them as one; changing or removing one",
@@ -750,6 +801,11 @@ CASES = {
             f"{ERASURE}what_points_at_a_visitor_is_in_the_map_and_goes_with_them",
         ),
     ),
+    "R05": Case(
+        "everything that changes something, as a viewer",
+        "403 each, nothing changed",
+        ("tests/security/test_matrix.py::test_everyone_gets_what_the_access_table_promises",),
+    ),
     "R06": Case(
         "an agent reads the audit log or takes a copy",
         "403, nothing happens",
@@ -802,11 +858,9 @@ CATALOGUE = {
 """How many cases of each kind the design names, numbered from 1."""
 
 ABSENT = {
-    "A": "There is no such way to sign in or to change how one does.",
-    "O": "No codes are sent.",
-    "R": "Members are made by operators; nothing invites one over the network.",
+    "A11": "Nobody can be made to use a second factor yet.",
     "J": "Nothing is imported.",
-    "M": "No mail comes in or goes out.",
+    "M": "No mail comes in, and none goes out but to people about their own way in.",
     "E": "No webhooks go out.",
     "G": "No AI answers.",
     "T15": "No answer is conditional or cached: authenticated ones are `no-store`.",
@@ -817,7 +871,6 @@ ABSENT = {
     "X06": "Nothing is shown on customers' pages but the messenger.",
     "X08": "There is no help centre.",
     "X09": "No mail comes in.",
-    "X10": "No mail goes out.",
     "X11": "Nothing is embedded in a script: pages have none inline.",
     "X13": "Nothing is pushed.",
     "X14": "There are no tours.",
@@ -831,7 +884,6 @@ ABSENT = {
     "Q12": "The one export is streamed in pieces, each a query of its own.",
     "Q13": "Races are tested where they can happen: messages, counters, files, tickets.",
     "L03": "Measured by `make chaos` and `make bench`, not by a test with a stopwatch.",
-    "L04": "Nothing but the sign-in tells of accounts, whose answers are compared (A02).",
     "L05": "Keys are UUIDv7, and what opens something is a token or a signature.",
     "L06": "Nothing is sent to many.",
     "D10": "Nothing is kept for a time but the audit log, whose retention is tested with it.",

@@ -18,10 +18,10 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from apps.audit.models import AuditEntry
-from apps.core import clock, envelope
+from apps.core import clock, envelope, limits
 from apps.visitors import identity
 from apps.visitors.models import IdentityHour, IdentitySecret, Visitor, VisitorSession
-from apps.workspaces.models import Workspace
+from apps.workspaces.models import UserSession, Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn, refusal
 from tests.database import nothing_happens
@@ -529,6 +529,19 @@ def test_a_secret_is_shown_on_demand_alone_and_that_it_was_is_on_record(host: Ho
     stranger = callers.signed_in(factories.make_workspace("Other"), "owner")
     with nothing_happens():
         assert refusal(stranger.post(f"/workspace/identity/secrets/{host.secret_row.pk}/reveal")) == (404, "not_found")
+
+
+def test_a_secret_is_shown_and_revoked_by_whoever_has_proven_lately_who_they_are(host: Host) -> None:
+    path = f"/workspace/identity/secrets/{host.secret_row.pk}"
+    UserSession.objects.update(confirmed_at=clock.now() - timedelta(seconds=limits.CONFIRMED_SECONDS + 1))
+    with nothing_happens():
+        assert refusal(host.owner.post(f"{path}/reveal")) == (403, "reauth_required")
+        assert refusal(host.owner.delete(path)) == (403, "reauth_required")
+        page = host.owner.client.post(f"/settings/identity/secrets/{host.secret_row.pk}/revoke/")
+    assert (page.status_code, page["Location"]) == (302, "/settings/confirm/?next=/settings/identity/")
+    assert host.owner.post("/session/confirmation", {"proof": factories.PASSWORD}).status_code == 204
+    assert host.owner.post(f"{path}/reveal").status_code == 200
+    assert host.owner.delete(path).status_code == 204
 
 
 def test_a_secret_is_nowhere_in_clear(host: Host) -> None:

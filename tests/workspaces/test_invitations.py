@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from email import message_from_bytes
+from email import policy as email_policy
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core import mail
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -64,6 +67,41 @@ def test_an_invitation_is_mailed_and_listed_with_who_and_until_when(admin: Signe
     row = Invitation.objects.get()
     assert row.expires_at - row.sent_at == timedelta(days=7)
     assert seat(workspace) is None, "nobody is a member who hasn't said so"
+
+
+NASTY = 'Ada\r\nBcc: thief@bad.example\r\n\r\n<img src=x onerror=alert(1)> "Q" & {{ home }}'
+
+
+def test_a_mail_says_names_as_they_are_and_nothing_else(admin: SignedIn, workspace: Workspace) -> None:
+    User.objects.filter(pk=admin.member.user_id).update(name=NASTY)
+    Workspace.objects.filter(pk=workspace.pk).update(name=NASTY)
+    invite(admin)
+    [sent] = mails_to(GUEST)
+    assert sent.recipients() == [GUEST]
+    whole = message_from_bytes(sent.message().as_bytes(), policy=email_policy.default)
+    assert (whole["Bcc"], whole["To"]) == (None, GUEST)
+    assert "\n" not in sent.subject
+    assert len(sent.subject) < 200
+    text, html = (str(whole.get_body((kind,)).get_content()) for kind in ("plain", "html"))
+    assert '<img src=x onerror=alert(1)> "Q" & {{ home }}' in text
+    assert "<img" not in html
+    assert "&lt;img src=x onerror=alert(1)&gt;" in html
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "a@guest.example,b@guest.example",
+        "a@guest.example\nBcc: b@guest.example",
+        "A <a@guest.example>",
+        '"a@guest.example" <b@guest.example>',
+        "a@guest.example;b@guest.example",
+    ],
+)
+def test_an_invitation_goes_to_one_plain_address(admin: SignedIn, email: str) -> None:
+    with nothing_happens():
+        assert refusal(invite(admin, email)) == (400, "invalid")
+    assert mail.outbox == []
 
 
 def test_somebody_new_accepts_with_a_name_and_a_password_and_is_in(admin: SignedIn, workspace: Workspace) -> None:
