@@ -83,7 +83,7 @@ Everything an operator decides is an environment variable. What a workspace deci
 def security_cases_page() -> str:
     # The tests aren't part of the product; whoever writes these pages has them.
     cases: Any = import_module("tests.security.cases")
-    proven = cases.tests_of()
+    proven = cases.proofs()
     tested = [
         (id_, cases.CASES[id_].asked, cases.CASES[id_].expected, "<br>".join(f"`{test}`" for test in proven[id_]))
         for id_ in cases.catalogue()

@@ -141,43 +141,44 @@ class Invitations(APIView):
         return Response(invitation_item(invitation), status=201)
 
 
-class OneInvitation(APIView):
-    """What is done with an invitation."""
+def open_invitation(actor: Member, invitation_id: UUID) -> Invitation:
+    """Return an invitation, if it is the workspace's and still open. Raises Http404."""
+    found = Invitation.objects.visible_to(actor).open().filter(pk=invitation_id).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+class InvitationMail(APIView):
+    """An invitation's mail."""
 
     actor: Member
-
-    def invitation(self, invitation_id: UUID) -> Invitation:
-        """Return the invitation, if it is the workspace's and still open. Raises Http404."""
-        found = Invitation.objects.visible_to(self.actor).open().filter(pk=invitation_id).first()
-        if found is None:
-            raise Http404
-        return found
-
-
-class InvitationMail(OneInvitation):
-    """An invitation's mail."""
 
     @extend_schema(request=None, responses=answer(InvitationShape))
     @allow(member="users.invite")
     def post(self, request: Request, invitation_id: UUID) -> Response:
         """Send it again: a new link, seven more days; the former link dies."""
         try:
-            return Response(invitation_item(invitations.resend(self.invitation(invitation_id), by=self.actor)))
+            return Response(
+                invitation_item(invitations.resend(open_invitation(self.actor, invitation_id), by=self.actor))
+            )
         except invitations.AboveOneself as error:
             raise exceptions.PermissionDenied(str(error)) from error
         except invitations.Ended as error:
             raise Http404 from error
 
 
-class InvitationView(OneInvitation):
+class InvitationView(APIView):
     """An invitation."""
+
+    actor: Member
 
     @extend_schema(responses={204: None})
     @allow(member="users.invite")
     def delete(self, request: Request, invitation_id: UUID) -> Response:
         """Take it back."""
         try:
-            invitations.revoke(self.invitation(invitation_id), by=self.actor)
+            invitations.revoke(open_invitation(self.actor, invitation_id), by=self.actor)
         except invitations.Ended as error:
             raise Http404 from error
         return Response(status=204)

@@ -12,10 +12,11 @@ from apps.core.access import ANY, allow
 from apps.core.limits import Limited
 from apps.core.views import Page
 from apps.workspaces import invitations, passwords, policy, sessions
+from apps.workspaces.accounts_api import open_invitation
 from apps.workspaces.accounts_forms import InviteForm, PasswordForm, SignInPolicyForm
 from apps.workspaces.accounts_views import wait
 from apps.workspaces.forms import SecurityForm
-from apps.workspaces.models import Invitation, Member
+from apps.workspaces.models import Member
 from apps.workspaces.views import members_page, security_page
 
 
@@ -43,28 +44,17 @@ class Invite(Page):
         return members_page(self, form, status=422)
 
 
-class OneInvitation(Page):
-    """What is done with an invitation, from the members' page."""
+class ResendInvitation(Page):
+    """Sending an invitation again."""
 
     template = "workspaces/members.html"
     actor: Member
-
-    def invitation(self, invitation_id: UUID) -> Invitation:
-        """Return the invitation, if it is the workspace's and still open. Raises Http404."""
-        found = Invitation.objects.visible_to(self.actor).open().filter(pk=invitation_id).first()
-        if found is None:
-            raise Http404
-        return found
-
-
-class ResendInvitation(OneInvitation):
-    """Sending an invitation again."""
 
     @allow(member="users.invite")
     def post(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
         """Send it again, with a new link."""
         try:
-            invitations.resend(self.invitation(invitation_id), by=self.actor)
+            invitations.resend(open_invitation(self.actor, invitation_id), by=self.actor)
         except invitations.AboveOneself as error:
             raise PermissionDenied from error
         except invitations.Ended as error:
@@ -77,14 +67,16 @@ class ResendInvitation(OneInvitation):
         return _done("invited")
 
 
-class RevokeInvitation(OneInvitation):
+class RevokeInvitation(Page):
     """Taking an invitation back."""
+
+    actor: Member
 
     @allow(member="users.invite")
     def post(self, request: HttpRequest, invitation_id: UUID) -> HttpResponse:
         """Take it back."""
         try:
-            invitations.revoke(self.invitation(invitation_id), by=self.actor)
+            invitations.revoke(open_invitation(self.actor, invitation_id), by=self.actor)
         except invitations.Ended as error:
             raise Http404 from error
         return _done("revoked")

@@ -904,7 +904,7 @@ def reason(id_: str) -> str:
     return ABSENT.get(id_) or ABSENT.get(id_.rstrip("0123456789"), "")
 
 
-def tests_of() -> dict[str, list[str]]:
+def proofs() -> dict[str, list[str]]:
     """Return which tests prove each case: those marked with it in this folder, and those that it names in others."""
     found: dict[str, list[str]] = {id_: [] for id_ in CASES}
     for path in sorted(Path(__file__).parent.glob("test_*.py")):

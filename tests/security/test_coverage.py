@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.security.cases import CASES, catalogue, reason, tests_of
+from tests.security.cases import CASES, catalogue, proofs, reason
 
 ROOT: Path = settings.ROOT
 
@@ -24,7 +24,7 @@ def names_in(path: str) -> set[str]:
 
 @pytest.mark.parametrize("id_", CASES)
 def test_a_case_has_a_test(id_: str) -> None:
-    assert tests_of()[id_], f"{id_} {CASES[id_].asked}"
+    assert proofs()[id_], f"{id_} {CASES[id_].asked}"
 
 
 @pytest.mark.parametrize("id_", catalogue())

@@ -74,7 +74,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Whether the transaction has failed: then Postgres takes nothing but the way back."""
         return bool(self.connection.info.transaction_status == TransactionStatus.INERROR)
 
-    # A setting made in a transaction is undone with it.
+    # A setting made in a transaction is undone with it. The stubs of Django leave these three methods of its connections out.
 
     def _rollback(self) -> None:
         self.told = None

@@ -146,6 +146,7 @@ def workspaces_table() -> str:
     for model in apps.get_models():
         for column in model._meta.concrete_fields:
             if column.attname == WORKSPACE and column.is_relation:
+                # A relation's target is a model by now; the stubs also allow for one that is still a name.
                 return str(column.related_model._meta.db_table)  # type: ignore[union-attr]
     raise LookupError("No model belongs to a workspace.")
 
