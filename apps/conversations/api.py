@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import Error as DatabaseError
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -158,17 +157,11 @@ class Conversations(APIView):
         """Start a conversation with its first message. Sent twice with one client_id it is started once."""
         data = self.checked(StartInput)
         visitor = self._visitor(data.pop("visitor", None))
-        new = self.actor.kind == "visitor" and not visitor.conversations.filter(client_id=data["client_id"]).exists()
-        if new:
-            limits.spend(limits.NEW_CONVERSATIONS, self.actor.pk)
+        if self.actor.kind == "visitor" and not visitor.conversations.filter(client_id=data["client_id"]).exists():
+            limits.spend_once(limits.NEW_CONVERSATIONS, self.actor.pk, data["client_id"])
         _spend_on_message(self.actor, data["client_id"])
         try:
             started = actions.start_conversation(visitor, by=self.actor, **data)
-        except DatabaseError:
-            # What wasn't stored isn't counted: an outage must not use up what a visitor may start in an hour.
-            if new:
-                limits.give_back(limits.NEW_CONVERSATIONS, self.actor.pk)
-            raise
         except (ClientIdReused, AttachmentGone) as error:
             raise _refused(error) from error
         message = message_item(started.sent.message, self.actor, visitor.label)

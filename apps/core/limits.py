@@ -214,6 +214,19 @@ def spend_all(*charges: Charge) -> None:
         raise Limited(charge.limit, wait)
 
 
+def spend_once(limit: Limit, subject: object, thing: object) -> None:
+    """Take a token for something that can be made only once, however often it is asked for. Raises Limited where there is none.
+
+    Who asks again because the answer got lost, or the process died before it stored anything, has paid already. Without Redis every
+    asking is charged.
+    """
+    paid = f"paid:{limit.name}:{subject}:{thing}"
+    if volatile.call(lambda client: client.exists(paid)):
+        return
+    spend(limit, subject)
+    volatile.call(lambda client: client.set(paid, 1, ex=limit.seconds))
+
+
 def give_back(limit: Limit, subject: object) -> None:
     """Put one token back that was taken for what then didn't happen."""
     spend(limit, subject, cost=-1)

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from apps.conversations import actions
 from apps.core import limits
+from apps.core.failpoints import FailpointReached
 from apps.core.limits import Gone, Limit
 from apps.core.models import Bucket, Effect
 from apps.core.volatile import volatile
@@ -365,6 +366,31 @@ def test_what_an_outage_kept_from_being_stored_is_not_counted(people: People, mo
     for _ in range(limits.NEW_CONVERSATIONS.burst - 1):
         assert people.visitor.start().status_code == 201
     assert refusal(people.visitor.start()) == (429, "rate_limited")
+
+
+def test_a_first_message_asked_for_again_is_charged_once(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    client_id = str(uuid.uuid4())
+
+    def dies(*_: Any, **__: Any) -> None:
+        raise FailpointReached("before_commit")
+
+    with monkeypatch.context() as deaths:
+        deaths.setattr(actions, "start_conversation", dies)
+        for _ in range(limits.NEW_CONVERSATIONS.burst + 2):
+            assert people.visitor.start("At last.", client_id=client_id).status_code == 500
+    assert people.visitor.start("At last.", client_id=client_id).status_code == 201
+    for _ in range(limits.NEW_CONVERSATIONS.burst - 1):
+        assert people.visitor.start().status_code == 201
+    assert refusal(people.visitor.start()) == (429, "rate_limited")
+
+
+def test_what_was_refused_for_the_rate_is_not_free_afterwards(people: People) -> None:
+    client_id = str(uuid.uuid4())
+    for _ in range(limits.NEW_CONVERSATIONS.burst):
+        people.visitor.start()
+    let_pass(10)
+    for _ in range(3):
+        assert refusal(people.visitor.start("More.", client_id=client_id)) == (429, "rate_limited")
 
 
 # Signing in
