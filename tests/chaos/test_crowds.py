@@ -43,6 +43,8 @@ async def test_f13_one_conversation_gets_a_burst(installation: Installation) -> 
     async def breaking(load: Load) -> None:
         (people,) = load.people.values()
         members = [person for person in people if isinstance(person.client, MemberClient)]
+        while not members[0].logs:
+            await asyncio.sleep(0.05)
         conversation = next(iter(members[0].logs))
         waiting = iter(range(BURST))
 

@@ -93,10 +93,13 @@ async def test_f23_the_database_is_slow_and_one_conversation_is_held(installatio
         await asyncio.sleep(6)
         installation.database.delay = 0
         load.happened["delayed"] += installation.database.done["delayed"]
-        held = random.choice([conversation for person in load.everybody() for conversation in person.logs])
+        writer = random.choice([person for person in load.everybody() if person.logs])
+        held = random.choice(list(writer.logs))
         with installation.connect() as connection, connection.transaction():
             connection.execute("SELECT FROM conversations_conversation WHERE id = %s FOR UPDATE", [held])
+            waiting = asyncio.create_task(writer.client.send(held, writer.text()))
             await asyncio.sleep(5)
+        await waiting
         load.happened["held"] += 1
 
     report = await endure("F23", load, breaking)
