@@ -217,14 +217,15 @@ def spend_all(*charges: Charge) -> None:
 def spend_once(limit: Limit, subject: object, thing: object) -> None:
     """Take a token for something that can be made only once, however often it is asked for. Raises Limited where there is none.
 
-    Who asks again because the answer got lost, or the process died before it stored anything, has paid already. Without Redis every
-    asking is charged.
+    Who asks again because the answer got lost, or the process died before it stored anything, has paid already. Without Redis each
+    process remembers what was paid to it.
     """
     paid = f"paid:{limit.name}:{subject}:{thing}"
-    if volatile.call(lambda client: client.exists(paid)):
+    if volatile.call(lambda client: client.exists(paid)) or paid in _own.paid:
         return
     spend(limit, subject)
-    volatile.call(lambda client: client.set(paid, 1, ex=limit.seconds))
+    if volatile.call(lambda client: client.set(paid, 1, ex=limit.seconds)) is None:
+        _own.remember(paid)
 
 
 def give_back(limit: Limit, subject: object) -> None:
@@ -323,7 +324,15 @@ class OwnBuckets:
 
     def __init__(self) -> None:
         self._buckets: dict[str, tuple[float, float]] = {}
+        self.paid: set[str] = set()
         self._lock = threading.Lock()
+
+    def remember(self, paid: str) -> None:
+        """Note that something was paid for."""
+        with self._lock:
+            if len(self.paid) >= self.MOST:
+                self.paid.clear()
+            self.paid.add(paid)
 
     def spend(self, limit: Limit, key: str, cost: int) -> float:
         """Return the seconds to wait, 0 where the tokens were there."""

@@ -368,7 +368,8 @@ def test_what_an_outage_kept_from_being_stored_is_not_counted(people: People, mo
     assert refusal(people.visitor.start()) == (429, "rate_limited")
 
 
-def test_a_first_message_asked_for_again_is_charged_once(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+def ask_again_after_deaths(visitor: Booted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start a conversation that is stored only after several deaths; then start as many others as are left."""
     client_id = str(uuid.uuid4())
 
     def dies(*_: Any, **__: Any) -> None:
@@ -377,11 +378,15 @@ def test_a_first_message_asked_for_again_is_charged_once(people: People, monkeyp
     with monkeypatch.context() as deaths:
         deaths.setattr(actions, "start_conversation", dies)
         for _ in range(limits.NEW_CONVERSATIONS.burst + 2):
-            assert people.visitor.start("At last.", client_id=client_id).status_code == 500
-    assert people.visitor.start("At last.", client_id=client_id).status_code == 201
+            assert visitor.start("At last.", client_id=client_id).status_code == 500
+    assert visitor.start("At last.", client_id=client_id).status_code == 201
     for _ in range(limits.NEW_CONVERSATIONS.burst - 1):
-        assert people.visitor.start().status_code == 201
-    assert refusal(people.visitor.start()) == (429, "rate_limited")
+        assert visitor.start().status_code == 201
+    assert refusal(visitor.start()) == (429, "rate_limited")
+
+
+def test_a_first_message_asked_for_again_is_charged_once(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask_again_after_deaths(people.visitor, monkeypatch)
 
 
 def test_what_was_refused_for_the_rate_is_not_free_afterwards(people: People) -> None:
@@ -506,6 +511,12 @@ def without_redis(request: pytest.FixtureRequest, settings: Any, monkeypatch: py
 
 def be_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_own", limits.OwnBuckets())
+
+
+def test_without_redis_too_a_first_message_asked_for_again_is_charged_once(
+    without_redis: None, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask_again_after_deaths(people.visitor, monkeypatch)
 
 
 @pytest.mark.parametrize("name", BY_HTTP)
