@@ -14,6 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import maxminddb
 import psycopg
 import redis
 from django.conf import settings
@@ -342,6 +343,20 @@ def mail() -> tuple[Severity, str, str]:
     except (OSError, smtplib.SMTPException) as error:
         return failure(f"the mail server can't be used: {type(error).__name__}", "correct MAIL_URL")
     return ok(f"by {type(mailer).__module__.rpartition('.')[2]}, from {settings.MAIL_FROM}")
+
+
+@check("location")
+def location() -> tuple[Severity, str, str]:
+    """Visitors are located by what is set for it."""
+    if settings.GEOIP_PATH:
+        try:
+            with maxminddb.open_database(settings.GEOIP_PATH) as places:
+                return ok(f"by {places.metadata().database_type}")
+        except (OSError, maxminddb.InvalidDatabaseError) as error:
+            return failure(f"GEOIP_PATH can't be used: {type(error).__name__}", "name a file in MaxMind's format")
+    if settings.GEOIP_URL and "{address}" not in settings.GEOIP_URL:
+        return failure("GEOIP_URL says nowhere where the address goes", "put {address} into it")
+    return ok("by a provider" if settings.GEOIP_URL else "off")
 
 
 @check("disk")

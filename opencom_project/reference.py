@@ -45,6 +45,8 @@ DECIDES = {
     "REDIS_URL": "Redis or Valkey for rumours, rates and Celery. Empty: everything works, slower.",
     "LIMITS_ENFORCED": "Whether rates count.",
     "MAIL_URL": "What carries mail. Empty: it stays in a folder under STATE_DIR.",
+    "GEOIP_PATH": "A file in MaxMind's format (GeoLite2-City.mmdb) that says where addresses are. Empty: see GEOIP_URL.",
+    "GEOIP_URL": "A provider that speaks ip-api's protocol, with {address} where the address stands. Empty, and no file: visitors aren't located.",
     "MAIL_FROM": "Who mail is from.",
     "MAIL_VIEWER": "Whether /mail/ shows the folder's mail to whoever sits at the machine. Never where others can reach it.",
     "SIGN_UP_OPEN": "Whether anybody may make an account with a workspace of their own.",

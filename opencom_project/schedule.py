@@ -14,8 +14,8 @@ from django.db import connection
 
 from apps.conversations.inbox import fold_counts
 from apps.core import effects, idempotency, limits, streams, webhooks
-from apps.visitors import exports, identity, merging
-from apps.visitors.actions import forget_ended_sessions, forget_old_events
+from apps.visitors import email_proof, exports, identity, location, separating, tracking
+from apps.visitors.actions import forget_ended_sessions
 from apps.workspaces import codes, passwords, user_sessions
 from apps.workspaces.actions import forget_ended_tickets
 
@@ -34,9 +34,11 @@ JOBS = {
     "fold the inbox's counters": Job(fold_counts, 5, "interactive"),
     "forget old moves": Job(streams.forget_old, 30, "normal"),
     "forget ended sessions": Job(forget_ended_sessions, 3600, "bulk"),
-    "forget what visitors did long ago": Job(forget_old_events, 3600, "bulk"),
+    "forget what visitors did long ago": Job(tracking.forget_old_events, 3600, "bulk"),
+    "forget ended codes to visitors": Job(email_proof.forget_ended, 600, "bulk"),
+    "forget where requests came from": Job(location.forget_pending, 600, "bulk"),
     "forget ended identity secrets and old counts": Job(identity.forget_old, 3600, "bulk"),
-    "forget what undid merges": Job(merging.forget_undoable, 3600, "bulk"),
+    "forget what undid merges": Job(separating.forget_undoable, 3600, "bulk"),
     "forget unused export links": Job(exports.forget_ended, 3600, "bulk"),
     "forget ended tickets": Job(forget_ended_tickets, 3600, "bulk"),
     "forget ended codes": Job(codes.forget_ended, 3600, "bulk"),

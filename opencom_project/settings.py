@@ -125,6 +125,11 @@ OUTBOUND_HTTP = env.flag("OUTBOUND_HTTP")
 OUTBOUND_PORTS = [int(port) for port in env.listing("OUTBOUND_PORTS", "80,443")]
 OUTBOUND_NETWORKS = env.networks("OUTBOUND_NETWORKS")
 
+# Where visitors are: by a local file, or by a provider that speaks ip-api's protocol. Neither: nobody asks.
+
+GEOIP_PATH = env.text("GEOIP_PATH")
+GEOIP_URL = env.text("GEOIP_URL")
+
 # Mail: effects hand it to this mailer
 
 MAIL_FOLDER = STATE_DIR / "mail"

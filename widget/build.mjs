@@ -30,6 +30,14 @@ const css = {
   },
 };
 
+/** Notes that the compiler leaves for other compilers. */
+const noted = {
+  name: 'notes',
+  generateBundle(_, bundle) {
+    for (const file of Object.values(bundle)) if (file.type === 'chunk') file.code = file.code.replaceAll('/* @__PURE__ */', '');
+  },
+};
+
 /** `list.map(f)` becomes `$map(list, f)`, and names like `fetch` become constants, all of them the loader's. */
 const pinned = {
   name: 'pinned-builtins',
@@ -94,7 +102,7 @@ const transform = { target: 'es2022', define: { __VERSION__: JSON.stringify(vers
 const chunks = await rolldown({
   input: { launcher: 'src/launcher/index.ts' },
   cwd: new URL('.', import.meta.url).pathname,
-  plugins: [css, pinned],
+  plugins: [css, pinned, noted],
   transform,
   preserveEntrySignatures: 'allow-extension',
 });
@@ -112,6 +120,7 @@ const entry = output.find((file) => file.isEntry);
 const methods = (owner) => JSON.stringify(METHODS[owner].filter((name) => used.has('$' + name)).join(' '));
 const loader = await rolldown({
   input: { opencom: 'src/loader.ts' },
+  plugins: [noted],
   cwd: new URL('.', import.meta.url).pathname,
   transform: {
     ...transform,

@@ -115,8 +115,10 @@ class ListInput(PageInput):
 
 
 def _spend_on_message(actor: Actor, conversation_id: object) -> None:
-    by_actor = limits.VISITOR_MESSAGES if actor.kind == "visitor" else limits.MEMBER_MESSAGES
-    limits.spend_all(Charge(by_actor, actor.pk), Charge(limits.CONVERSATION_MESSAGES, conversation_id))
+    by_visitor = (limits.VISITOR_MESSAGES, limits.VISITOR_MESSAGES_DAILY)
+    by_actor = by_visitor if actor.kind == "visitor" else (limits.MEMBER_MESSAGES,)
+    charges = [Charge(limit, actor.pk) for limit in by_actor]
+    limits.spend_all(*charges, Charge(limits.CONVERSATION_MESSAGES, conversation_id))
 
 
 def _answer_sent(item: StartedShape | OwnStartedShape | MessageShape, *, replayed: bool) -> Response:
@@ -158,7 +160,8 @@ class Conversations(APIView):
         data = self.checked(StartInput)
         visitor = self._visitor(data.pop("visitor", None))
         if self.actor.kind == "visitor" and not visitor.conversations.filter(client_id=data["client_id"]).exists():
-            limits.spend_once(limits.NEW_CONVERSATIONS, self.actor.pk, data["client_id"])
+            for limit in (limits.NEW_CONVERSATIONS_DAILY, limits.NEW_CONVERSATIONS):
+                limits.spend_once(limit, self.actor.pk, data["client_id"])
         _spend_on_message(self.actor, data["client_id"])
         try:
             started = actions.start_conversation(visitor, by=self.actor, **data)

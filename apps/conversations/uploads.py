@@ -63,6 +63,8 @@ class Attachments(APIView):
             raise serializers.ValidationError({"file": ["Send one file as multipart field “file”."]})
         if upload.size > limits.ATTACHMENT_BYTES:
             raise TooLarge("A file may have at most 10 MiB.")
+        by_bytes = limits.VISITOR_UPLOAD_BYTES if self.actor.kind == "visitor" else limits.MEMBER_UPLOAD_BYTES
+        limits.spend(by_bytes, self.actor.pk, cost=upload.size)
         name = files.clean_name(upload.name or "")
         try:
             inspected = files.inspect(upload.read(), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -60,10 +61,12 @@ def erasing(visitor: Visitor) -> int:
     """Owe the deletion of a visitor's files and tell the open lists. Returns how many files there are."""
     names = [str(name) for name in _files(visitor).values_list("file", flat=True)]
     for start in range(0, len(names), FILES_PER_EFFECT):
+        some = names[start : start + FILES_PER_EFFECT]
+        digest = hashlib.sha256("\n".join(some).encode()).hexdigest()[:16]
         effects.owe(
             "conversations.delete_files",
-            key=f"erased files:{visitor.pk}:{start}",
-            payload={"files": names[start : start + FILES_PER_EFFECT]},
+            key=f"erased files:{visitor.pk}:{digest}",
+            payload={"files": some},
             workspace_id=visitor.workspace_id,
         )
     streams.record(_farewells(visitor))

@@ -64,6 +64,8 @@ class Socket:
         "identity",
         "opened_at",
         "origin",
+        "resumes",
+        "resumes_since",
         "standing",
         "subscriptions",
         "window",
@@ -79,6 +81,9 @@ class Socket:
         self.standing: dict[str, Whisper] | None = None
         self.opened_at = self.heard_at = self.window = time.monotonic()
         self.frames = 0
+        # None until there is one: a process keeps thousands of sockets, and few resume twice.
+        self.resumes: dict[str, int] | None = None
+        self.resumes_since = self.opened_at
         self.ends_at = 0.0
         self.closed = False
 

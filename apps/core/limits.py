@@ -40,6 +40,13 @@ IDENTITY_ALERT_AT = 100
 """Refused proofs of a workspace in an hour that are worth a second entry in its audit log: somebody is trying."""
 MERGE_UNDO_DAYS = 7
 EXPORT_LINK_SECONDS = 24 * 3600
+AT_ONCE_ROWS = 2000
+"""An erasure or a copy of no more rows is done while its member waits; a larger one by a worker, in steps."""
+AT_ONCE_BYTES = 32 * 1024 * 1024
+LOCATION_SECONDS = 24 * 3600
+"""How long somebody is taken to be where they were."""
+PENDING_LOCATION_SECONDS = 3600
+"""How long an address waits, sealed, for a provider to say where it is."""
 ATTRIBUTES = 100
 ATTRIBUTE_NAME_CHARACTERS = 100
 ATTRIBUTE_BYTES = 2048
@@ -59,6 +66,8 @@ QUERY_CHARACTERS = 200
 FRAME_BYTES = 64 * 1024
 FRAMES_PER_10_SECONDS = 60
 SUBSCRIPTIONS = 200
+RESUMES_PER_MINUTE = 10
+"""How often one socket may ask for the rest of one and the same list: a client that keeps missing something is in a loop."""
 SOCKET_BUFFER_BYTES = 1024 * 1024
 """What a client may lag behind before its socket is closed with 4008."""
 OUTBOUND_CONNECT_SECONDS = 5.0
@@ -153,15 +162,33 @@ BOOTS_BY_ADDRESS = Limit("boots_by_address", 60, 3600, 30)
 """An office behind one address is normal: the burst is what 30 colleagues need on a Monday morning."""
 FAILED_IDENTITIES = Limit("failed_identities", 20, 3600, 20, Gone.CLOSED)
 """By address: a server that signs wrongly shows at once; who guesses gets twenty guesses an hour at 256 bits."""
+EMAIL_PROOFS = Limit("email_proofs", 3, 15 * 60, 3, Gone.CLOSED)
+EMAIL_PROOFS_DAILY = Limit("email_proofs_daily", 5, 24 * 3600, 5, Gone.CLOSED)
+"""By the address to which a visitor has a code mailed: nobody they don't know fills somebody's mailbox, and a lost code can be asked for again."""
+EMAIL_PROOFS_BY_VISITOR = Limit("email_proofs_by_visitor", 5, 3600, 5, Gone.CLOSED)
+EMAIL_PROOFS_BY_ADDRESS = Limit("email_proofs_by_address", 10, 24 * 3600, 10, Gone.CLOSED)
+"""By client address: what somebody who isn't signed in may have mailed in a day, to whomever."""
+EMAIL_CODE_FAILURES = Limit("email_code_failures", 10, 3600, 10, Gone.CLOSED)
+"""By visitor: each code dies after five wrong tries, and there are no codes without end."""
+BOOTS_BY_WORKSPACE = Limit("boots_by_workspace", 600, 3600, 600)
+"""New browsers only, so that a flood of them keeps nobody out who was here before. Busy workspaces have more: see apps/visitors/arrivals.py."""
+LOCATION_LOOKUPS = Limit("location_lookups", 40, 60, 10, Gone.CLOSED)
+"""For the whole installation: ip-api answers 45 a minute for nothing, and others want money for each."""
 IDENTIFY = Limit("identify", 60, 3600, 10)
 NEW_CONVERSATIONS = Limit("new_conversations", 6, 3600, 3)
+NEW_CONVERSATIONS_DAILY = Limit("new_conversations_daily", 20, 24 * 3600, 20)
 VISITOR_MESSAGES = Limit("visitor_messages", 60, 60, 10)
+VISITOR_MESSAGES_DAILY = Limit("visitor_messages_daily", 500, 24 * 3600, 500)
 MEMBER_MESSAGES = Limit("member_messages", 300, 60, 20)
 CONVERSATION_MESSAGES = Limit("conversation_messages", 600, 60, 30)
 """Writers to one conversation queue on its row: 32 of them fall to 274/s, so ten a second is all that anyone can need."""
 TRACKED_EVENTS = Limit("tracked_events", 600, 60, 100)
+TRACKED_EVENTS_DAILY = Limit("tracked_events_daily", 5000, 24 * 3600, 5000)
 VISITOR_UPLOADS = Limit("visitor_uploads", 20, 3600, 10)
+VISITOR_UPLOAD_BYTES = Limit("visitor_upload_bytes", 100 * 1024 * 1024, 24 * 3600, 100 * 1024 * 1024)
 MEMBER_UPLOADS = Limit("member_uploads", 200, 3600, 20)
+MEMBER_UPLOAD_BYTES = Limit("member_upload_bytes", 5 * 1024**3, 24 * 3600, 5 * 1024**3)
+"""By who uploads, a token a byte: disks are what a throw-away visitor would be made for."""
 SEARCHES = Limit("searches", 30, 60, 20)
 AUDIT_EXPORTS = Limit("audit_exports", 5, 24 * 3600, 5, Gone.CLOSED)
 """By workspace: a copy of the whole log is seldom needed, and wanted by whoever has stolen a session."""

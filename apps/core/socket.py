@@ -187,7 +187,22 @@ def _sub(centre: Hub, socket: Socket, frame: Sub) -> None:
         if frame.form == "html" and (not query.template or actor.kind != "member"):
             socket.send(frames.error("invalid", "This query is answered as data only.", frame.id))
             return
+        if frame.since is not None:
+            _count_resume(socket, frame.query, frame.params)
         centre.subscribe(socket, frame.id, query, params, frame.since, frame.form == "html")
+
+
+def _count_resume(socket: Socket, query: str, params: dict[str, Any] | None) -> None:
+    """Count that this socket asks for the rest of a list, by the minute and for each list by itself: agents go through many."""
+    now = time.monotonic()
+    if now - socket.resumes_since > 60:
+        socket.resumes_since, socket.resumes = now, None
+    if socket.resumes is None:
+        socket.resumes = {}
+    asked = f"{query} {msgspec.json.encode(params, order='deterministic').decode()}"
+    socket.resumes[asked] = socket.resumes.get(asked, 0) + 1
+    if settings.LIMITS_ENFORCED and socket.resumes[asked] > limits.RESUMES_PER_MINUTE:
+        raise Refused(4429)
 
 
 async def _tell(centre: Hub, socket: Socket, frame: TellFrame) -> None:

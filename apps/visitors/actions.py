@@ -7,7 +7,7 @@ import binascii
 import hashlib
 import re
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,18 +16,19 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from apps.core import clock, limits
+from apps.core import clock
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import Exemption
 from apps.core.joined import Entered
 from apps.core.tokens import hash_token
+from apps.visitors import arrivals
 from apps.visitors.attributes import checked as attributes_checked
 from apps.visitors.attributes import merged
 from apps.visitors.events import IdentityProven, VisitorArrived, VisitorChanged, VisitorSignedOut
 from apps.visitors.merging import lock, merge
-from apps.visitors.models import Browser, IdentityPolicy, Merge, TrackedEvent, Visitor, VisitorSession
+from apps.visitors.models import Browser, IdentityPolicy, Merge, Visitor, VisitorSession
 from apps.visitors.proof import Identity, mode_of
 from apps.visitors.readable_ids import readable_id
 from apps.workspaces.models import Workspace
@@ -37,12 +38,10 @@ TOKEN = re.compile(r"wst_[0-9a-f]{64}", re.ASCII)
 NOBODY = Identity()
 """Nobody in particular is said to be there."""
 
-DETAILS = ("name", "email", "device", "page_url", "page_title", "referrer", "locale", "timezone")
-"""What a messenger may say about its visitor, beside the attributes."""
+DETAILS = ("name", "email", "device", "location", "page_url", "page_title", "referrer", "locale", "timezone")
+"""What a messenger may say about its visitor, and what its request does, beside the attributes."""
 
 
-PRESENCE = Exemption("presence of visitors", "one statement notes everybody who has a page open on this live process")
-OLD_EVENTS = Exemption("what visitors did long ago", "the clock deletes it in every workspace")
 ENDED_SESSIONS = Exemption("ended sessions", "the clock deletes those of every workspace")
 
 
@@ -90,11 +89,13 @@ def boot(
     """Start a session for whoever holds this session id, or has proven who they are: the visitor it brought before, or a new one.
 
     The session id is a secret that its client made and kept. It brings back anybody but somebody proven: they come back by proof alone.
-    Raises BadSessionId, BadAttributes, ProvenDetail, Blocked.
+    Raises BadSessionId, BadAttributes, ProvenDetail, Blocked; Limited where a workspace's new browsers are too many.
     """
     secret = _session_secret(session_id)
     _wait_for_turn("browser", workspace.pk, secret)
     browser = Browser.objects.filter(workspace=workspace, session_hash=secret).first()
+    if browser is None:
+        arrivals.admit(workspace.pk)
     visitor, arrived = _person(workspace, browser, identity)
     changed = _update(visitor, identity, attributes, details)
     visitor.last_seen_at = clock.now()
@@ -143,7 +144,7 @@ def _person(workspace: Workspace, browser: Browser | None, identity: Identity) -
         locked |= lock({mine_id})
     mine = locked.pop(mine_id, None) if mine_id is not None else None
     owner = next(iter(locked.values()), None) or (mine if mine is not None and _is(mine, identity) else None)
-    is_another = identity.proven is not None and mine is not None and not _joins(mine, identity)
+    is_another = identity.proven is not None and mine is not None and not _joins(mine, owner, identity)
     if (owner is not None and owner.blocked) or (mine is not None and mine.blocked and not is_another):
         raise Blocked
     found = _recognised(mine, owner, identity)
@@ -168,7 +169,7 @@ def _is(visitor: Visitor, identity: Identity) -> bool:
 
 def _recognised(mine: Visitor | None, owner: Visitor | None, identity: Identity) -> Visitor | None:
     """Return who this is: ``mine`` is whom the browser brings, ``owner`` who was proven to be this user before."""
-    if mine is not None and not _joins(mine, identity):
+    if mine is not None and not _joins(mine, owner, identity):
         mine = None
     if owner is None:
         return mine
@@ -177,9 +178,17 @@ def _recognised(mine: Visitor | None, owner: Visitor | None, identity: Identity)
     return owner
 
 
-def _joins(mine: Visitor, identity: Identity) -> bool:
-    """Whether whom this browser brings may be who is named now: nobody proven, and nobody who is said to be somebody else."""
-    return mine.proven_at is None and _agrees(mine, identity)
+def _joins(mine: Visitor, owner: Visitor | None, identity: Identity) -> bool:
+    """Whether whom this browser brings may be who is named now: nobody proven by their server, and nobody who is somebody else."""
+    return mine.proven_at is None and _agrees(mine, identity) and _reads_the_same_mail(mine, owner, identity)
+
+
+def _reads_the_same_mail(mine: Visitor, owner: Visitor | None, identity: Identity) -> bool:
+    """Whether no other address than the one that the visitor has proven by a code is proven of who is named now."""
+    if mine.email_proven_at is None or identity.proven is None:
+        return True
+    signed = identity.proven.details.get("email") or (owner.email if owner is not None and owner.email_proven else "")
+    return not signed or signed.lower() == mine.email.lower()
 
 
 def _agrees(visitor: Visitor, identity: Identity) -> bool:
@@ -220,7 +229,8 @@ def _update(
     signed, signed_attributes = (
         (identity.proven.details, identity.proven.attributes) if identity.proven is not None else ({}, {})
     )
-    before = {name: getattr(visitor, name) for name in (*DETAILS, "attributes", "external_id", "proven_at", "proven")}
+    fields = (*DETAILS, "attributes", "external_id", "proven_at", "proven", "email_proven_at")
+    before = {name: getattr(visitor, name) for name in fields}
     if identity.proven is not None:
         visitor.external_id = identity.user_id
         visitor.proven_at = visitor.proven_at or clock.now()
@@ -230,6 +240,8 @@ def _update(
         visitor.external_id = identity.user_id
     for name, value in signed.items():
         setattr(visitor, name, value)
+    if visitor.email.lower() != before["email"].lower():
+        visitor.email_proven_at = None
     visitor.attributes = merged(visitor.attributes, signed_attributes)
     contradicted = [name for name in told if name in visitor.proven and told[name] != getattr(visitor, name)]
     contradicted += [
@@ -237,6 +249,9 @@ def _update(
         for name, value in told_attributes.items()
         if f"attributes.{name}" in visitor.proven and value != visitor.attributes.get(name)
     ]
+    if visitor.email_proven_at is not None and told.get("email", visitor.email).lower() != visitor.email.lower():
+        # Who has proven an address proves the next one too; what a page says about it changes nothing.
+        del told["email"]
     if contradicted and mode_of(visitor.workspace_id) == IdentityPolicy.Mode.REQUIRED:
         raise ProvenDetail(contradicted)
     for name in told.keys() - set(contradicted):
@@ -338,7 +353,7 @@ def identify(
     if not _agrees(row, identity):
         raise SomebodyElse
     if owner is not None:
-        if row.proven_at is not None:
+        if not _joins(row, owner, identity):
             raise SomebodyElse
         merge(row, owner, why=Merge.Why.PROOF, by=owner)
         row = owner
@@ -351,57 +366,8 @@ def identify(
     return row
 
 
-def track(visitor: Visitor, events: Sequence[Mapping[str, Any]]) -> int:
-    """Store what a visitor did; an event sent twice is stored once. Returns how many were new."""
-    rows = [
-        TrackedEvent(
-            workspace_id=visitor.workspace_id,
-            visitor=visitor,
-            client_id=event["id"],
-            name=event["name"],
-            properties=event.get("properties", {}),
-            url=event.get("url", ""),
-            occurred_at=event["at"],
-        )
-        for event in {event["id"]: event for event in events}.values()
-    ]
-    with transaction.atomic():
-        before = set(
-            TrackedEvent.objects.filter(visitor=visitor, client_id__in=[row.client_id for row in rows]).values_list(
-                "client_id", flat=True
-            )
-        )
-        TrackedEvent.objects.bulk_create(rows, ignore_conflicts=True)
-    return sum(row.client_id not in before for row in rows)
-
-
-def touch_visitors(ids: Iterable[UUID]) -> None:
-    """Note that these visitors have a page open; who came back after a while is announced."""
-    with scopes.every_workspace(PRESENCE), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(
-            """
-            WITH before AS (
-              SELECT id, last_seen_at FROM visitors_visitor WHERE id = ANY(%s) AND last_seen_at < now() - interval '20 s' FOR UPDATE SKIP LOCKED
-            )
-            UPDATE visitors_visitor AS visitor SET last_seen_at = now() FROM before WHERE visitor.id = before.id
-            RETURNING visitor.id, before.last_seen_at < now() - make_interval(secs => %s)
-            """,
-            [list(ids), limits.PRESENCE_SECONDS],
-        )
-        back = [row[0] for row in cursor.fetchall() if row[1]]
-        for visitor in Visitor.objects.filter(pk__in=back):
-            emit(VisitorChanged(actor=visitor, visitor=visitor))
-
-
 def forget_ended_sessions() -> int:
     """Delete the sessions that have ended. Runs by the clock."""
     with scopes.every_workspace(ENDED_SESSIONS):
         deleted, _ = VisitorSession.objects.filter(expires_at__lt=Now()).delete()
     return deleted
-
-
-def forget_old_events() -> int:
-    """Delete what visitors did longer ago than it is kept. Runs by the clock."""
-    old = TrackedEvent.objects.filter(received_at__lt=Now() - timedelta(days=limits.EVENT_DAYS))
-    with scopes.every_workspace(OLD_EVENTS):
-        return old._raw_delete(old.db)

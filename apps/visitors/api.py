@@ -17,10 +17,11 @@ from apps.core.access import allow
 from apps.core.api import APIView, Input, PageInput
 from apps.core.errors import Conflict, Invalid, OriginRefused, SessionExpired
 from apps.core.isolation import scopes
+from apps.core.limits import Charge
 from apps.core.network import request_address, request_origin
 from apps.core.shapes import answer
 from apps.core.slots import ask
-from apps.visitors import actions, attributes, identity, proof
+from apps.visitors import actions, attributes, email_proof, identity, location, proof, tracking
 from apps.visitors.actions import BadSessionId, Blocked, Issued, ProvenDetail, SomebodyElse
 from apps.visitors.attributes import BadAttributes
 from apps.visitors.directory import directory
@@ -184,13 +185,16 @@ class Boot(APIView):
         data = self.checked(BootInput)
         asked = data.pop("workspace")
         with scopes.workspace(asked):
-            return self._boot(request, Workspace.objects.filter(pk=asked).first(), data)
+            return self._boot(
+                request, Workspace.objects.select_related("identity_policy").filter(pk=asked).first(), data
+            )
 
     def _boot(self, request: Request, workspace: Workspace | None, data: dict[str, Any]) -> Response:
         origin = request_origin(request._request)
         if workspace is None or not origins.allows(workspace, origin):
             raise OriginRefused()
         request._request.allowed_origin = origin  # type: ignore[attr-defined]
+        address = request_address(request._request)
         found = _identity(request, workspace, data)
         try:
             with _explained():
@@ -200,12 +204,14 @@ class Boot(APIView):
                     origin=origin or "",
                     client=data.pop("client", {}),
                     identity=found,
+                    location=location.by_file(address),
                     **_details(data),
                 )
         except BadSessionId:
             raise serializers.ValidationError(
                 {"session_id": ["Send 24 random bytes as base64url: 32 characters."]}
             ) from None
+        location.ask_provider(issued.visitor, address)
         _count(workspace, found)
         note_widget_seen(workspace, origin or "")
         return Response(self._answer(workspace, issued))
@@ -226,6 +232,7 @@ class Boot(APIView):
             "last_unread": slots.pop("last_unread", None),
             "live_url": settings.LIVE_SOCKET_URL,
             "poll_url": settings.LIVE_POLL_URL,
+            "email_codes": issued.visitor.proven_at is None and email_proof.allowed(workspace),
             "slots": slots,
         }
 
@@ -313,8 +320,11 @@ class TrackedEvents(VisitorView):
         events = self.checked(TrackInput)["events"]
         if len(events) > limits.EVENT_BATCH:
             raise Invalid(f"Send at most {limits.EVENT_BATCH} events at once.")
-        limits.spend(limits.TRACKED_EVENTS, self.actor.pk, cost=len(events))
-        accepted = actions.track(self.actor, events)
+        limits.spend_all(
+            Charge(limits.TRACKED_EVENTS, self.actor.pk, len(events)),
+            Charge(limits.TRACKED_EVENTS_DAILY, self.actor.pk, len(events)),
+        )
+        accepted = tracking.track(self.actor, events)
         return Response({"accepted": accepted, "duplicates": len(events) - accepted})
 
 

@@ -9,13 +9,18 @@ from uuid import UUID
 
 from apps.core.events import Event
 from apps.core.streams import Move
-from apps.visitors.models import IdentitySecret, Visitor
+from apps.visitors.models import Erasure, IdentitySecret, Visitor
 from apps.workspaces.events import WorkspaceEvent
 
 
 def identity_topic(workspace_id: object) -> str:
     """Who was proven last in a workspace."""
     return f"identity:{workspace_id}"
+
+
+def erasure_topic(erasure_id: object) -> str:
+    """How far an erasure is."""
+    return f"erasure:{erasure_id}"
 
 
 def access_topic(visitor_id: object) -> str:
@@ -65,6 +70,17 @@ class IdentityProven(Event):
 
     def moves(self) -> Iterable[Move]:
         yield Move(identity_topic(self.visitor.workspace_id))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmailProven(Event):
+    """A visitor typed the code that was mailed to an address: it is theirs."""
+
+    name = "visitor.email_proven"
+    visitor: Visitor
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(f"visitor:{self.visitor.pk}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +153,25 @@ class VisitorSeparated(VisitorEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ErasureRequested(VisitorEvent):
+    """A member asked for the erasure of somebody about whom much is kept: it has begun, and nobody is let in as them any more."""
+
+    name = "visitor.erasure_requested"
+    phrase = "asked for the erasure of {subject}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ErasureAdvanced(Event):
+    """An erasure came further, or to its end."""
+
+    name = "visitor.erasure_advanced"
+    erasure: Erasure
+
+    def moves(self) -> Iterable[Move]:
+        yield Move(erasure_topic(self.erasure.pk))
+
+
+@dataclass(frozen=True, kw_only=True)
 class VisitorErased(VisitorEvent):
     """Everything that was kept about a visitor is deleted. Its entry is the receipt: what, how much, never whose name."""
 
@@ -197,6 +232,14 @@ class IdentityModeChanged(WorkspaceEvent):
 
     name = "identity.mode_changed"
     phrase = "changed identity verification from {before} to {after}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailedCodesChanged(WorkspaceEvent):
+    """A workspace that wants ids proven takes mailed codes as proof of an address beside, or no longer does."""
+
+    name = "identity.mailed_codes_changed"
+    phrase = "changed whether mailed codes prove an address beside signatures, from {before} to {after}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from apps.visitors.events import (
     IdentitySecretCreated,
     IdentitySecretRevoked,
     IdentitySecretShown,
+    MailedCodesChanged,
     ProofRefused,
     VisitorSignedOut,
 )
@@ -139,6 +140,23 @@ def change_mode(workspace: Workspace, mode: str, *, accept_unsigned: bool = Fals
     IdentityPolicy.objects.update_or_create(workspace=workspace, defaults={"mode": mode})
     emit(IdentityModeChanged(actor=by, workspace=workspace, changed={"before": before, "after": mode}))
     return mode
+
+
+@transaction.atomic
+def allow_mailed_codes(workspace: Workspace, *, allowed: bool, by: Actor) -> None:
+    """Let visitors prove an address by a mailed code also where ids must be proven by signature, or no longer. No change says nothing."""
+    Workspace.objects.select_for_update().get(pk=workspace.pk)
+    policy, _ = IdentityPolicy.objects.get_or_create(workspace=workspace)
+    if policy.mailed_codes != allowed:
+        policy.mailed_codes = allowed
+        policy.save(update_fields=["mailed_codes"])
+        changed = {"before": not allowed, "after": allowed}
+        emit(MailedCodesChanged(actor=by, workspace=workspace, changed=changed))
+
+
+def takes_mailed_codes(workspace_id: UUID) -> bool:
+    """Say whether a workspace takes mailed codes also where ids must be proven by signature."""
+    return IdentityPolicy.objects.filter(workspace_id=workspace_id, mailed_codes=True).exists()
 
 
 @transaction.atomic

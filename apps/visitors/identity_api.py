@@ -29,6 +29,7 @@ from apps.workspaces.models import Member
 class ModeInput(Input):
     mode = serializers.ChoiceField(IdentityPolicy.Mode.choices)
     accept_unsigned = serializers.BooleanField(default=False)
+    mailed_codes = serializers.BooleanField(required=False)
 
 
 class IdentityView(APIView):
@@ -45,19 +46,27 @@ class IdentityView(APIView):
     @extend_schema(request=ModeInput, responses=answer(IdentityShape))
     @allow(member="settings.security")
     def put(self, request: Request) -> Response:
-        """Turn verification off, optional or required. "required" while much comes unsigned must be asked for with ``accept_unsigned``."""
+        """Turn verification off, optional or required. "required" while much comes unsigned must be asked for with ``accept_unsigned``.
+
+        With "required" an address is proven by signature alone, unless ``mailed_codes``.
+        """
+        asked = self.checked(ModeInput)
+        mailed_codes = asked.pop("mailed_codes", None)
         try:
-            identity.change_mode(self.actor.workspace, by=self.actor, **self.checked(ModeInput))
+            identity.change_mode(self.actor.workspace, by=self.actor, **asked)
         except NothingToVerifyWith as error:
             raise Conflict(str(error), "no_secret") from error
         except TooFewSigned as error:
             coverage = coverage_item(self.actor.workspace_id)
             raise Conflict(str(error), "too_few_signed", coverage=coverage) from error
+        if mailed_codes is not None:
+            identity.allow_mailed_codes(self.actor.workspace, allowed=mailed_codes, by=self.actor)
         return Response(self._item())
 
     def _item(self) -> IdentityShape:
         return {
             "mode": proof.mode_of(self.actor.workspace_id),
+            "mailed_codes": identity.takes_mailed_codes(self.actor.workspace_id),
             "coverage": coverage_item(self.actor.workspace_id),
             "secrets": [secret_item(secret) for secret in identity.secrets_of(self.actor)],
         }

@@ -44,6 +44,11 @@ class ModeForm(forms.Form):
         required=False,
         help_text="Only needed for “Required” while much of the traffic isn't signed.",
     )
+    mailed_codes = forms.BooleanField(
+        label="Let visitors prove their address by a mailed code, also with “Required”",
+        required=False,
+        help_text="Without “Required” they always may. A code opens what was proven by a code, never what your server has signed.",
+    )
 
 
 class SecretForm(forms.Form):
@@ -81,7 +86,7 @@ class SettingsPage(Page):
         keys = [secret for secret in secrets if secret["kind"] == IdentitySecret.Kind.PUBLIC_KEY]
         mode = proof.mode_of(workspace.pk)
         context: dict[str, Any] = {
-            "mode_form": ModeForm(initial={"mode": mode}),
+            "mode_form": ModeForm(initial={"mode": mode, "mailed_codes": identity.takes_mailed_codes(workspace.pk)}),
             "secret_form": SecretForm(),
             "key_form": KeyForm(),
             **forms_,
@@ -115,7 +120,9 @@ class IdentityPage(SettingsPage):
         form = ModeForm(request.POST)
         if form.is_valid():
             try:
+                mailed_codes = form.cleaned_data.pop("mailed_codes")
                 identity.change_mode(self.actor.workspace, by=self.actor, **form.cleaned_data)
+                identity.allow_mailed_codes(self.actor.workspace, allowed=mailed_codes, by=self.actor)
                 return HttpResponseRedirect(f"{reverse('settings-identity')}?saved")
             except NothingToVerifyWith as error:
                 form.add_error("mode", str(error))

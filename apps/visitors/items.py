@@ -5,13 +5,12 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import reverse
 
-from apps.visitors import merging
-from apps.visitors.erasure import Receipt
+from apps.visitors import separating
 from apps.visitors.exports import Link
 from apps.visitors.live import visitor_item
 from apps.visitors.merging import Preview
-from apps.visitors.models import IdentitySecret, Merge
-from apps.visitors.shapes import IdentitySecretShape, MergePreviewShape, MergeShape, ReceiptShape
+from apps.visitors.models import ExportLink, IdentitySecret, Merge
+from apps.visitors.shapes import ExportShape, IdentitySecretShape, MergePreviewShape, MergeShape
 
 
 def preview_item(preview: Preview) -> MergePreviewShape:
@@ -34,17 +33,18 @@ def merge_item(merge: Merge) -> MergeShape:
         "why": merge.why,
         "counts": merge.counts,
         "made_at": merge.made_at,
-        "undoable": merging.undoable(merge),
+        "undoable": separating.undoable(merge),
     }
 
 
-def receipt_item(receipt: Receipt) -> ReceiptShape:
-    """Return what was erased."""
+def export_item(link: ExportLink) -> ExportShape:
+    """Return how far a copy is."""
     return {
-        "visitor": receipt.visitor_id,
-        "rows": receipt.rows,
-        "files": receipt.files,
-        "counts": dict(receipt.counts),
+        "id": link.id,
+        "state": link.state,
+        "rows": link.rows,
+        "expected": link.expected,
+        "expires_at": link.expires_at,
     }
 
 

@@ -12,9 +12,16 @@ from apps.core.live import Item, NotVisible, Params, Value, live
 from apps.core.whispers import Whisper, tell
 from apps.visitors import actions, identity
 from apps.visitors.actions import Blocked
-from apps.visitors.events import identity_topic
-from apps.visitors.models import Visitor, VisitorSession
-from apps.visitors.shapes import CoverageShape, OwnVisitorShape, SignedBootShape, VisitorShape
+from apps.visitors.events import erasure_topic, identity_topic
+from apps.visitors.models import Erasure, Visitor, VisitorSession
+from apps.visitors.shapes import (
+    CoverageShape,
+    ErasureShape,
+    LocationShape,
+    OwnVisitorShape,
+    SignedBootShape,
+    VisitorShape,
+)
 from apps.workspaces.models import Member
 
 
@@ -34,6 +41,7 @@ def visitor_item(visitor: Visitor) -> VisitorShape:
         "blocked": visitor.blocked,
         "attributes": visitor.attributes,
         "device": visitor.device,
+        "location": location_item(visitor),
         "page": {"url": visitor.page_url, "title": visitor.page_title},
         "referrer": visitor.referrer,
         "locale": visitor.locale,
@@ -44,6 +52,17 @@ def visitor_item(visitor: Visitor) -> VisitorShape:
     }
 
 
+def location_item(visitor: Visitor) -> LocationShape:
+    """Return where a visitor is said to be."""
+    where: dict[str, str] = visitor.location
+    return {
+        "country_code": where.get("country_code", ""),
+        "country": where.get("country", ""),
+        "region": where.get("region", ""),
+        "city": where.get("city", ""),
+    }
+
+
 def own_item(visitor: Visitor) -> OwnVisitorShape:
     """Return a visitor as it sees itself."""
     return {
@@ -51,6 +70,7 @@ def own_item(visitor: Visitor) -> OwnVisitorShape:
         "readable_id": visitor.readable_id,
         "name": visitor.name,
         "email": visitor.email,
+        "email_proven": visitor.email_proven,
         "attributes": visitor.attributes,
     }
 
@@ -80,6 +100,45 @@ class VisitorGet(Value):
 
     def _id(self, actor: Actor, params: VisitorParams) -> Any:
         return actor.pk if actor.kind == "visitor" else params.visitor
+
+
+def erasure_item(erasure: Erasure) -> ErasureShape:
+    """Return an erasure, and so its receipt."""
+    return {
+        "id": erasure.pk,
+        "visitor": erasure.visitor_id,
+        "state": erasure.state,
+        "rows": erasure.rows,
+        "files": erasure.files,
+        "counts": erasure.counts,
+        "expected": erasure.expected,
+        "asked_at": erasure.asked_at,
+        "finished_at": erasure.finished_at,
+    }
+
+
+class ErasureParams(Params, frozen=True):
+    erasure: UUID
+
+
+@live("visitors.getErasure")
+@allow(member="data.delete")
+class ErasureGet(Value):
+    """How far an erasure is, and in the end its receipt."""
+
+    Params = ErasureParams
+    template = "visitors/erasure.html#erasure"
+    context_name = "erasure"
+    pause = 0.5
+
+    def topics(self, actor: Actor, params: ErasureParams) -> Iterable[str]:
+        return (erasure_topic(params.erasure),)
+
+    def get(self, actor: Actor, params: ErasureParams) -> Item:
+        erasure = Erasure.objects.visible_to(actor).filter(pk=params.erasure).first()
+        if erasure is None:
+            raise NotVisible
+        return erasure_item(erasure)
 
 
 def signed_boot_item(session: VisitorSession) -> SignedBootShape:

@@ -14,32 +14,40 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.apps import apps
 from django.db import IntegrityError, connection, models, transaction
-from django.db.models.functions import Now
 from psycopg.errors import ForeignKeyViolation
 
 from apps.core import limits
 from apps.core.access import Actor
 from apps.core.events import emit
-from apps.core.isolation import scopes
-from apps.core.isolation.scopes import Exemption
 from apps.visitors.attributes import TooManyAttributes, merged
-from apps.visitors.events import VisitorMerged, VisitorSeparated, VisitorSignedOut
-from apps.visitors.models import Browser, Merge, TrackedEvent, Visitor, VisitorSession
+from apps.visitors.events import VisitorMerged, VisitorSignedOut
+from apps.visitors.models import (
+    Browser,
+    EmailCode,
+    Erasure,
+    ExportLink,
+    Merge,
+    PendingLocation,
+    TrackedEvent,
+    Visitor,
+    VisitorSession,
+)
 from apps.workspaces.models import Member
-
-OLD_MERGES = Exemption("what could undo merges", "the clock deletes what is too old in every workspace")
 
 Rule = Callable[[UUID, UUID], None]
 """Called with the source's and the canonical's id before the rows move: lets both keep what only one could have."""
 
 FILLED = ("name", "email", "referrer", "locale", "timezone", "page_url", "page_title")
 """What the canonical takes over from the source where it has nothing itself."""
+WHOLE = ("device", "location")
+"""The same, for what is taken over whole or not at all."""
+KEPT = (*FILLED, *WHOLE, "external_id", "email_proven_at")
+"""What a merge may change about the canonical, and its undoing changes back, beside what is counted and added up."""
 
 rules: dict[str, Rule] = {}
 
@@ -117,7 +125,18 @@ def renumbered(model: type[models.Model], by: str, *, field: str = "visitor", wi
     return rule
 
 
+def given_up(model: type[models.Model], *, field: str = "visitor") -> Rule:
+    """Return the rule that drops the source's rows: they were about the source alone, and are soon over."""
+
+    def rule(source: UUID, canonical: UUID) -> None:
+        model._base_manager.filter(**{field: source}).delete()
+
+    return rule
+
+
 rules["visitors.trackedevent.visitor"] = renumbered(TrackedEvent, "client_id")
+rules["visitors.emailcode.visitor"] = given_up(EmailCode)
+rules["visitors.pendinglocation.visitor"] = given_up(PendingLocation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +152,7 @@ class Preview:
     @property
     def ends_sessions(self) -> bool:
         """Whether the source's browsers are let go: who is proven is reached by proof alone."""
-        return self.canonical.proven_at is not None
+        return self.canonical.is_proven
 
 
 def preview(one: Visitor, other: Visitor) -> Preview:
@@ -143,7 +162,7 @@ def preview(one: Visitor, other: Visitor) -> Preview:
         relation.name: relation.model._base_manager.filter(**{relation.field.attname: source.pk}).count()
         for relation in relations()
     }
-    if canonical.proven_at:
+    if canonical.is_proven:
         for left_behind in (VisitorSession, Browser):
             counts.pop(f"{left_behind._meta.label_lower}.visitor")
     return Preview(canonical, source, {name: n for name, n in counts.items() if n}, _gains(canonical, source))
@@ -153,10 +172,16 @@ def _ordered(one: Visitor, other: Visitor) -> tuple[Visitor, Visitor]:
     """Return the canonical and the source: who is proven stays, else who was here first."""
     if one.pk == other.pk or one.workspace_id != other.workspace_id:
         raise MergeRefused("Choose another visitor of this workspace.")
-    if one.proven_at and other.proven_at:
+    if (one.proven_at and other.proven_at) or _read_different_mail(one, other):
         raise MergeRefused("Both are proven, each as somebody else. Two people can't be one.")
     canonical, source = sorted(
-        (one, other), key=lambda visitor: (visitor.proven_at is None, visitor.first_seen_at, visitor.pk)
+        (one, other),
+        key=lambda visitor: (
+            visitor.proven_at is None,
+            visitor.email_proven_at is None,
+            visitor.first_seen_at,
+            visitor.pk,
+        ),
     )
     if (
         source.external_id
@@ -168,10 +193,19 @@ def _ordered(one: Visitor, other: Visitor) -> tuple[Visitor, Visitor]:
     return canonical, source
 
 
+def _read_different_mail(one: Visitor, other: Visitor) -> bool:
+    """Whether both have proven an address, and not the same."""
+    return one.email_proven and other.email_proven and one.email.lower() != other.email.lower()
+
+
 def _gains(canonical: Visitor, source: Visitor) -> dict[str, Any]:
     gains = {name: getattr(source, name) for name in FILLED if getattr(source, name) and not getattr(canonical, name)}
-    if source.device and not canonical.device:
-        gains["device"] = source.device
+    for whole in WHOLE:
+        if getattr(source, whole) and not getattr(canonical, whole):
+            gains[whole] = getattr(source, whole)
+    same_address = source.email.lower() == canonical.email.lower() or "email" in gains
+    if source.email_proven_at and same_address and not canonical.email_proven_at:
+        gains["email_proven_at"] = source.email_proven_at
     if source.external_id and not canonical.external_id:
         gains["external_id"] = source.external_id
     if added := {name: value for name, value in source.attributes.items() if name not in canonical.attributes}:
@@ -188,13 +222,24 @@ def merge_by_hand(one: Visitor, other: Visitor, *, by: Member) -> Merge:
     locked = lock({one.pk, other.pk})
     if len(locked) < 2:
         raise MergeRefused("One of them is gone meanwhile.")
+    if being_erased(one.pk, other.pk):
+        raise MergeRefused("One of them is being erased.")
     canonical, source = _ordered(locked[one.pk], locked[other.pk])
-    if canonical.proven_at:
-        ended, _ = VisitorSession.objects.filter(visitor=source).delete()
-        Browser.objects.filter(visitor=source).delete()
-        if ended:
-            emit(VisitorSignedOut(actor=by, visitor=source))
+    if canonical.is_proven:
+        let_go(source, by=by)
     return merge(source, canonical, why=Merge.Why.HAND, by=by, member=by)
+
+
+def being_erased(*ids: UUID) -> bool:
+    return Erasure.objects.filter(visitor_id__in=ids, state=Erasure.State.RUNNING).exists()
+
+
+def let_go(visitor: Visitor, *, by: Actor) -> None:
+    """End a visitor's sessions and forget their browsers: what becomes of their rows opens for nobody who held one."""
+    ended, _ = VisitorSession.objects.filter(visitor=visitor).delete()
+    Browser.objects.filter(visitor=visitor).delete()
+    if ended:
+        emit(VisitorSignedOut(actor=by, visitor=visitor))
 
 
 def made(source_id: UUID, workspace_id: UUID) -> Merge | None:
@@ -234,7 +279,7 @@ def merge(source: Visitor, canonical: Visitor, *, why: Merge.Why, by: Actor, mem
 def _merge(
     source: Visitor, canonical: Visitor, found: Sequence[Relation], why: Merge.Why, by: Actor, member: Member | None
 ) -> Merge:
-    before = {"source": _snapshot(source), "canonical": _snapshot(canonical)}
+    before = {"source": snapshot(source), "canonical": snapshot(canonical)}
     moved: dict[str, list[str]] = defaultdict(list)
     _move_all(found, source.pk, canonical.pk, moved)
     with connection.cursor() as cursor:
@@ -242,15 +287,14 @@ def _merge(
         # since it moved is there to be seen now, and moves too, before the database would delete it with the source.
         cursor.execute("SELECT FROM visitors_visitor WHERE id = %s FOR UPDATE", [source.pk])
     _move_all(found, source.pk, canonical.pk, moved)
+    _begin_copies_again(canonical)
     _take_over(canonical, source)
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM visitors_visitor WHERE id = %s", [source.pk])
         # The database looks now, and not at the end, whether anything still points at the source.
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    canonical.save(
-        update_fields=[*FILLED, "device", "external_id", "attributes", "blocked", "first_seen_at", "last_seen_at"]
-    )
+    canonical.save(update_fields=[*KEPT, "attributes", "blocked", "first_seen_at", "last_seen_at"])
     counts = {name: len(keys) for name, keys in moved.items()}
     by_hand = why == Merge.Why.HAND
     row = Merge.objects.create(
@@ -260,7 +304,7 @@ def _merge(
         why=why,
         member=member,
         counts=counts,
-        before={**before, "after": _snapshot(canonical)} if by_hand else {},
+        before={**before, "after": snapshot(canonical)} if by_hand else {},
         moved=moved if by_hand else {},
     )
     emit(VisitorMerged(actor=by, visitor=canonical, gone=source.pk, why=why.value, counts=counts, moved=moved))
@@ -271,11 +315,11 @@ def _move_all(found: Sequence[Relation], source: UUID, canonical: UUID, moved: d
     for relation in found:
         if (rule := rules.get(relation.name)) is not None:
             rule(source, canonical)
-        if keys := _move(relation, source, canonical, None):
+        if keys := move(relation, source, canonical, None):
             moved[relation.name] += keys
 
 
-def _move(relation: Relation, source: UUID, canonical: UUID, keys: Sequence[str] | None) -> list[str]:
+def move(relation: Relation, source: UUID, canonical: UUID, keys: Sequence[str] | None) -> list[str]:
     """Let the source's rows, or those of them with these keys, point at the canonical. Returns their keys."""
     table = connection.ops.quote_name(relation.model._meta.db_table)
     primary = connection.ops.quote_name(str(relation.model._meta.pk.column))
@@ -288,6 +332,12 @@ def _move(relation: Relation, source: UUID, canonical: UUID, keys: Sequence[str]
             [canonical, source, *([] if keys is None else [list(keys)])],
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def _begin_copies_again(canonical: Visitor) -> None:
+    """Let copies that are still being prepared begin again: there is more in them now."""
+    preparing = ExportLink.objects.filter(visitor=canonical, state=ExportLink.State.PREPARING)
+    preparing.update(at={}, size=0, rows=0, files=0)
 
 
 def _take_over(canonical: Visitor, source: Visitor) -> None:
@@ -306,7 +356,7 @@ def _take_over(canonical: Visitor, source: Visitor) -> None:
     canonical.last_seen_at = max(canonical.last_seen_at, source.last_seen_at)
 
 
-def _snapshot(visitor: Visitor) -> dict[str, Any]:
+def snapshot(visitor: Visitor) -> dict[str, Any]:
     """Return a visitor's row as JSON."""
     kept = {}
     for field_ in Visitor._meta.concrete_fields:
@@ -316,71 +366,3 @@ def _snapshot(visitor: Visitor) -> dict[str, Any]:
         plain = value is None or isinstance(value, (str, int, float, bool, list, dict))
         kept[field_.attname] = value if plain else str(value)
     return kept
-
-
-def undoable(merge: Merge) -> bool:
-    """Say whether a merge can be undone: by hand, within a week, and not undone before."""
-    return (
-        Merge.objects.filter(
-            pk=merge.pk, why=Merge.Why.HAND, undone_at=None, made_at__gt=Now() - timedelta(days=limits.MERGE_UNDO_DAYS)
-        )
-        .exclude(before={})
-        .exists()
-    )
-
-
-@transaction.atomic
-def undo(merge: Merge, *, by: Actor) -> Visitor:
-    """Bring a merge's source back, with the rows that came from it and are still the canonical's. Raises MergeRefused.
-
-    What was written since stays with the canonical. Sessions that the merge ended stay ended.
-    """
-    locked = lock({merge.canonical_id})
-    row = Merge.objects.select_for_update().filter(pk=merge.pk).first()
-    if row is None or not undoable(row) or row.canonical_id not in locked:
-        raise MergeRefused("This merge can't be undone any more.")
-    canonical = locked[row.canonical_id]
-    source = Visitor(**{name: _restored(name, value) for name, value in row.before["source"].items()})
-    source.save(force_insert=True)
-    by_name = {relation.name: relation for relation in relations()}
-    moved = {
-        name: _move(by_name[name], canonical.pk, source.pk, keys) for name, keys in row.moved.items() if name in by_name
-    }
-    _give_back(canonical, row.before)
-    row.undone_at = Now()
-    row.before, row.moved = {}, {}
-    row.save(update_fields=["undone_at", "before", "moved"])
-    emit(VisitorSeparated(actor=by, visitor=canonical, source=source, moved=moved))
-    return source
-
-
-def _restored(name: str, value: Any) -> Any:
-    field_: Any = Visitor._meta.get_field(name)
-    return value if isinstance(value, (list, dict)) else field_.to_python(value)
-
-
-def _give_back(canonical: Visitor, before: Mapping[str, Mapping[str, Any]]) -> None:
-    """Let the canonical have what it had, where nobody has changed it since."""
-    was, after, now = before["canonical"], before["after"], _snapshot(canonical)
-    if was["id"] != str(canonical.pk):
-        return
-    for name in (*FILLED, "device", "external_id", "blocked"):
-        if now[name] == after[name]:
-            setattr(canonical, name, _restored(name, was[name]))
-    gained = {name for name in after["attributes"] if name not in was["attributes"]}
-    canonical.attributes = {
-        name: value
-        for name, value in canonical.attributes.items()
-        if name not in gained or value != after["attributes"][name]
-    }
-    canonical.first_seen_at = _restored("first_seen_at", was["first_seen_at"])
-    canonical.save(update_fields=[*FILLED, "device", "external_id", "blocked", "attributes", "first_seen_at"])
-
-
-def forget_undoable() -> int:
-    """Delete what was kept to undo merges that nobody can undo any more. Runs by the clock."""
-    late = Merge.objects.filter(made_at__lte=Now() - timedelta(days=limits.MERGE_UNDO_DAYS)).exclude(
-        moved={}, before={}
-    )
-    with scopes.every_workspace(OLD_MERGES):
-        return late.update(moved={}, before={})

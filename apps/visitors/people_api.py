@@ -15,19 +15,20 @@ from apps.core.api import APIView, Input
 from apps.core.errors import Conflict
 from apps.core.live import NotVisible
 from apps.core.shapes import answer
-from apps.visitors import blocking, erasure, exports, merging
+from apps.visitors import blocking, erasure, exports, merging, separating
 from apps.visitors.directory import candidates
-from apps.visitors.items import export_url, merge_item, preview_item, receipt_item
-from apps.visitors.live import visitor_item
+from apps.visitors.items import export_item, export_url, merge_item, preview_item
+from apps.visitors.live import erasure_item, visitor_item
 from apps.visitors.merging import MergeRefused
-from apps.visitors.models import Merge, Visitor
+from apps.visitors.models import Erasure, ExportLink, Merge, Visitor
 from apps.visitors.shapes import (
     CandidatesShape,
+    ErasureShape,
     ExportLinkShape,
+    ExportShape,
     MergePreviewShape,
     MergeShape,
     MergesShape,
-    ReceiptShape,
     VisitorShape,
 )
 from apps.workspaces.models import Member
@@ -55,14 +56,33 @@ class DirectoryEntry(VisitorScoped):
         """Return a visitor as members see them."""
         return Response(visitor_item(self.visitor(visitor_id)))
 
-    @extend_schema(responses=answer(ReceiptShape))
+    @extend_schema(responses={200: answer(ErasureShape), 202: answer(ErasureShape)})
     @allow(member="data.delete")
     def delete(self, request: Request, visitor_id: UUID) -> Response:
-        """Erase the visitor and everything that is kept about them, for good. Returns the receipt."""
-        receipt = erasure.erase(self.visitor(visitor_id), by=self.actor)
-        if receipt is None:
+        """Erase the visitor and everything that is kept about them, for good.
+
+        200 with the receipt; 202 where it takes longer: follow it by its id.
+        """
+        try:
+            asked = erasure.request(self.visitor(visitor_id), by=self.actor)
+        except Visitor.DoesNotExist:
+            raise NotVisible from None
+        return Response(erasure_item(asked), status=200 if asked.state == Erasure.State.DONE else 202)
+
+
+class ErasureView(APIView):
+    """One erasure."""
+
+    actor: Member
+
+    @extend_schema(responses=answer(ErasureShape))
+    @allow(member="data.delete")
+    def get(self, request: Request, erasure_id: UUID) -> Response:
+        """Say how far the erasure is; when it is done, this is its receipt."""
+        found = Erasure.objects.visible_to(self.actor).filter(pk=erasure_id).first()
+        if found is None:
             raise NotVisible
-        return Response(receipt_item(receipt))
+        return Response(erasure_item(found))
 
 
 class Block(VisitorScoped):
@@ -157,7 +177,7 @@ class MergeView(VisitorScoped):
         if merge is None:
             raise NotVisible
         try:
-            return Response(visitor_item(merging.undo(merge, by=self.actor)))
+            return Response(visitor_item(separating.undo(merge, by=self.actor)))
         except MergeRefused as error:
             raise Conflict(str(error), "merge_refused") from error
 
@@ -168,8 +188,25 @@ class Exports(VisitorScoped):
     @extend_schema(request=None, responses={201: answer(ExportLinkShape)})
     @allow(member="data.export")
     def post(self, request: Request, visitor_id: UUID) -> Response:
-        """Make a link to a copy, as JSON with files: it opens once, within 24 hours. On record."""
+        """Make a link to a copy, as JSON with files: it opens once, within 24 hours. On record.
+
+        A large copy is prepared first: follow it by its id.
+        """
         visitor = self.visitor(visitor_id)
         limits.spend(limits.VISITOR_EXPORTS, self.actor.workspace_id)
         link = exports.request(visitor, by=self.actor)
-        return Response({"url": export_url(link), "expires_at": link.expires_at}, status=201)
+        return Response({**export_item(link.row), "url": export_url(link)}, status=201)
+
+
+class ExportView(VisitorScoped):
+    """One copy."""
+
+    @extend_schema(responses=answer(ExportShape))
+    @allow(member="data.export")
+    def get(self, request: Request, visitor_id: UUID, export_id: UUID) -> Response:
+        """Say how far the copy is."""
+        links = ExportLink.objects.visible_to(self.actor).filter(id=export_id, visitor=self.visitor(visitor_id))
+        found = links.first()
+        if found is None:
+            raise NotVisible
+        return Response(export_item(found))

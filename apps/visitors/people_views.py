@@ -15,12 +15,13 @@ from apps.core import limits
 from apps.core.access import allow
 from apps.core.limits import Limited
 from apps.core.views import Page
-from apps.visitors import blocking, erasure, exports, merging
+from apps.visitors import blocking, erasure, exports, merging, separating
 from apps.visitors.directory import candidates, directory
-from apps.visitors.items import export_url, preview_item, receipt_item
-from apps.visitors.live import visitor_item
+from apps.visitors.exports import NotReady
+from apps.visitors.items import export_item, export_url, preview_item
+from apps.visitors.live import erasure_item, visitor_item
 from apps.visitors.merging import MergeRefused
-from apps.visitors.models import Merge, Visitor
+from apps.visitors.models import Erasure, Merge, Visitor
 from apps.workspaces.models import Member
 
 FOUND_MOST = 10
@@ -119,7 +120,7 @@ class Undo(AboutVisitor):
         if merge is None:
             raise Http404
         try:
-            source = merging.undo(merge, by=self.actor)
+            source = separating.undo(merge, by=self.actor)
         except MergeRefused:
             return redirect("visitor", visitor_id)
         return HttpResponseRedirect(f"{reverse('visitor', args=[source.pk])}?separated")
@@ -144,7 +145,7 @@ class ExportPage(AboutVisitor):
         except Limited:
             return self.render(status=429, visitor=visitor_item(visitor), error="Too many copies today. Try tomorrow.")
         link = exports.request(visitor, by=self.actor)
-        return self.render(visitor=visitor_item(visitor), url=export_url(link), expires_at=link.expires_at)
+        return self.render(visitor=visitor_item(visitor), url=export_url(link), link=export_item(link.row))
 
 
 class Download(Page):
@@ -155,14 +156,18 @@ class Download(Page):
     @allow(public=True)
     def get(self, request: HttpRequest, export_token: str) -> HttpResponse:
         """Show a button: what only looks at links must not use this one up."""
-        if not exports.opens(export_token):
+        link = exports.find(export_token)
+        if link is None:
             raise Http404
-        return self.render()
+        return self.render(link=export_item(link))
 
     @allow(public=True)
     def post(self, request: HttpRequest, export_token: str) -> HttpResponseBase:
         """Hand out the copy, once."""
-        taken = exports.take(export_token)
+        try:
+            taken = exports.take(export_token)
+        except NotReady:
+            return redirect("visitor-export", export_token)
         if taken is None:
             raise Http404
         archive, visitor = taken
@@ -203,12 +208,28 @@ class ErasePage(AboutVisitor):
 
     @allow(member="data.delete")
     def post(self, request: HttpRequest, visitor_id: UUID) -> HttpResponse:
-        """Erase, and show the receipt."""
+        """Erase, and go to the receipt; or to where one sees how far it is."""
         visitor = self.visitor(visitor_id)
         form = EraseForm(visitor, request.POST)
         if not form.is_valid():
             return self.render(status=422, visitor=visitor_item(visitor), form=form)
-        receipt = erasure.erase(visitor, by=self.actor)
-        if receipt is None:
+        try:
+            asked = erasure.request(visitor, by=self.actor)
+        except Visitor.DoesNotExist:
+            raise Http404 from None
+        return redirect("visitor-erasure", asked.pk)
+
+
+class ErasurePage(Page):
+    """An erasure that runs, or its receipt."""
+
+    template = "visitors/erasure.html"
+    actor: Member
+
+    @allow(member="data.delete")
+    def get(self, request: HttpRequest, erasure_id: UUID) -> HttpResponse:
+        """Show it."""
+        found = Erasure.objects.visible_to(self.actor).filter(pk=erasure_id).first()
+        if found is None:
             raise Http404
-        return self.render(receipt=receipt_item(receipt), readable_id=visitor.readable_id)
+        return self.render(erasure=erasure_item(found))

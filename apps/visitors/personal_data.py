@@ -27,10 +27,13 @@ class Holding:
     left_out: tuple[str, ...] = ()
     """Fields that an export doesn't show: they are about somebody else, or about our inside."""
 
+    @property
+    def model_class(self) -> type[models.Model]:
+        return apps.get_model(self.model)
+
     def rows(self, visitor_id: object) -> models.QuerySet[models.Model]:
         """Return what is kept about a visitor."""
-        model: type[models.Model] = apps.get_model(self.model)
-        return model._base_manager.filter(**{self.path or "pk": visitor_id}).order_by("pk")
+        return self.model_class._base_manager.filter(**{self.path or "pk": visitor_id}).order_by("pk")
 
     @property
     def fields(self) -> list[models.Field[object, object]]:
@@ -85,7 +88,10 @@ holds(
     kept="until the visitor is erased; what is needed to undo it, 7 days",
     left_out=("member", "before", "moved"),
 )
-holds("visitors.exportlink", "visitor", kept="24 hours", left_out=("member",))
+holds("visitors.emailcode", "visitor", kept="10 minutes", left_out=("digest", "issue"))
+holds("visitors.pendinglocation", "visitor", kept="until a provider has answered, at most an hour")
+holds("visitors.exportlink", "visitor", kept="24 hours", left_out=("member", "file", "at"))
+holds_nothing("visitors.erasure", "receipts: how much was erased, by id")
 holds_nothing("visitors.identitypolicy", "a workspace's choice")
 holds_nothing("visitors.identitysecret", "a workspace's secrets, sealed")
 holds_nothing("visitors.identityhour", "counts")

@@ -14,7 +14,7 @@ from apps.core.hub import Identity
 from apps.core.network import request_origin
 from apps.core.slots import fill
 from apps.core.tokens import hash_token
-from apps.visitors import actions
+from apps.visitors import actions, presence
 from apps.visitors.models import Visitor, VisitorSession
 from apps.workspaces import origins
 
@@ -68,4 +68,4 @@ def _renewed(token_hash: bytes) -> Identity | None:
 def touch(actors: Sequence[Actor]) -> None:
     """Note that these visitors have a page open."""
     if ids := {actor.pk for actor in actors if actor.kind == "visitor"}:
-        actions.touch_visitors(ids)
+        presence.touch_visitors(ids)

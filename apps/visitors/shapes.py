@@ -17,6 +17,15 @@ class PageShape(TypedDict):
     title: str
 
 
+class LocationShape(TypedDict):
+    """Where a visitor is said to be, by the address of their last request; empty where that isn't known."""
+
+    country_code: str
+    country: str
+    region: str
+    city: str
+
+
 class VisitorShape(TypedDict):
     """A visitor as members see them. ``email`` is a claim until ``email_proven``."""
 
@@ -33,6 +42,7 @@ class VisitorShape(TypedDict):
     blocked: bool
     attributes: dict[str, Any]
     device: dict[str, Any]
+    location: LocationShape
     page: PageShape
     referrer: str
     locale: str
@@ -56,6 +66,7 @@ class OwnVisitorShape(TypedDict):
     readable_id: str
     name: str
     email: str
+    email_proven: bool
     attributes: dict[str, Any]
 
 
@@ -76,7 +87,7 @@ class OwnSessionShape(TypedDict):
 
 
 class BootShape(TokenShape):
-    """All a messenger needs to show itself and to go on."""
+    """All a messenger needs to show itself and to go on. ``email_codes``: whether it is worth asking for an address to prove by a code."""
 
     visitor: OwnVisitorShape
     workspace: Named
@@ -87,6 +98,7 @@ class BootShape(TokenShape):
     last_unread: dict[str, Any] | None
     live_url: str
     poll_url: str
+    email_codes: bool
     slots: dict[str, Any]
 
 
@@ -131,20 +143,34 @@ class CandidatesShape(TypedDict):
     items: list[VisitorShape]
 
 
-class ReceiptShape(TypedDict):
-    """What was erased."""
+class ErasureShape(TypedDict):
+    """An erasure: running or done, what is gone by now, and how much there was when it was asked for. When it is done this is its receipt."""
 
+    id: UUID
     visitor: UUID
+    state: str
     rows: int
     files: int
     counts: dict[str, int]
+    expected: int
+    asked_at: datetime
+    finished_at: datetime | None
 
 
-class ExportLinkShape(TypedDict):
-    """A link that opens once."""
+class ExportShape(TypedDict):
+    """A copy: preparing or ready, and how far it is. What is small is ready at once and made when the link is used."""
+
+    id: UUID
+    state: str
+    rows: int
+    expected: int
+    expires_at: datetime
+
+
+class ExportLinkShape(ExportShape):
+    """A copy and the link that opens it, once."""
 
     url: str
-    expires_at: datetime
 
 
 class CoverageShape(TypedDict):
@@ -171,6 +197,7 @@ class IdentityShape(TypedDict):
     """A workspace's identity verification."""
 
     mode: str
+    mailed_codes: bool
     coverage: CoverageShape
     secrets: list[IdentitySecretShape]
 

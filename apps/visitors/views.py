@@ -14,6 +14,7 @@ from apps.core.access import allow
 from apps.core.cursors import BadCursor
 from apps.core.limits import Limited
 from apps.core.views import Page
+from apps.visitors import tracking
 from apps.visitors.directory import directory
 from apps.visitors.items import merge_item
 from apps.visitors.live import visitor_item
@@ -70,8 +71,11 @@ class VisitorPage(Page):
         if visitor is None:
             return self._elsewhere(visitor_id)
         merges = Merge.objects.visible_to(self.actor).filter(canonical=visitor, undone_at=None).order_by("-made_at")
+        pages, events = tracking.recent(visitor)
         return self.render(
             row=visitor,
+            pages=pages,
+            events=events,
             visitor=visitor_item(visitor),
             merges=[merge_item(merge) for merge in merges[:MERGES_SHOWN]],
             merged="merged" in request.GET,

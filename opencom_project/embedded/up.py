@@ -44,6 +44,7 @@ KEPT = (
         "MEDIA_ROOT",
     ),
     *("STATIC_ROOT", "DATABASE_URL", "OWNER_DATABASE_URL", "REDIS_URL", "STATE_DIR"),
+    *("GEOIP_PATH", "GEOIP_URL"),
     *("MAIL_URL", "MAIL_FROM", "MAIL_VIEWER", "SIGN_UP_OPEN"),
 )
 

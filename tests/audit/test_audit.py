@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import Error as DatabaseError
@@ -18,7 +19,7 @@ from apps.conversations.models import Conversation
 from apps.core import effects, events, limits
 from apps.core.access import System
 from apps.core.models import Effect
-from apps.visitors import identity
+from apps.visitors import erasure, identity
 from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
 from apps.workspaces.models import ApiKey, Invitation, Member, Workspace
@@ -84,10 +85,12 @@ class Scene:
             "visitor.unblocked": self._unblock,
             "visitor.merged": self._merge,
             "visitor.separated": self._separate,
+            "visitor.erasure_requested": self._ask_for_erasure,
             "visitor.erased": self._erase,
             "visitor.export_requested": self._ask_for_copy,
             "visitor.exported": self._take_copy,
             "identity.mode_changed": self._change_mode,
+            "identity.mailed_codes_changed": self._take_mailed_codes,
             "identity.refused": self._refuse_proof,
             "identity.refusals_rose": self._refuse_many,
             "identity.secret_created": self._make_secret,
@@ -288,6 +291,16 @@ class Scene:
         assert self.owner.delete(f"/visitors/{self.visitor.visitor.pk}/merges/{merge.pk}").status_code == 200
         said = {"source": str(self.other.pk), "target": str(self.visitor.visitor.pk)}
         return self.entry(self.owner.member, self.visitor.visitor, said)
+
+    def _ask_for_erasure(self) -> Entry:
+        with patch.object(limits, "AT_ONCE_ROWS", 0):
+            erasure.request(self.visitor.visitor, by=self.owner.member)
+        return self.entry(self.owner.member, self.visitor.visitor)
+
+    def _take_mailed_codes(self) -> Entry:
+        body = {"mode": "off", "mailed_codes": True}
+        assert self.owner.put("/workspace/identity", body).status_code == 200
+        return self.entry(self.owner.member, self.workspace, {"before": False, "after": True})
 
     def _erase(self) -> Entry:
         assert self.owner.delete(f"/visitors/{self.other.pk}").status_code == 200

@@ -187,6 +187,13 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
                 return caller.post("/session/code", {"email": f"{next(numbers)}@team.example", "code": "000000"})
 
             return lambda: try_code("192.0.2.1"), lambda: try_code("198.51.100.1")
+        case "email_code_failures":
+
+            def type_wrongly(who: Booted) -> Any:
+                who.client.defaults["REMOTE_ADDR"] = f"192.0.2.{next(numbers) + 1}"
+                return who.put("/widget/visitor/email", {"code": "000000"})
+
+            return lambda: type_wrongly(people.visitor), lambda: type_wrongly(people.other_visitor)
         case "password_changes":
 
             def guess(who: SignedIn) -> Any:
@@ -238,15 +245,35 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
 
 COSTS = {"tracked_events": 10}
 OVER_SOCKETS = {"sockets_by_address", "tells"}
+DAILY = {
+    "new_conversations_daily": 20,
+    "visitor_messages_daily": 500,
+    "tracked_events_daily": 5000,
+    "visitor_upload_bytes": 100 * 1024 * 1024,
+    "member_upload_bytes": 5 * 1024**3,
+}
+"""What one may do in a day, by the security design; tried with smaller numbers."""
+ARRIVALS = {"boots_by_workspace"}
+"""More for a busy workspace: tried by itself."""
+OF_EFFECTS = {"location_lookups"}
+"""Kept by a worker, who then waits (tests/visitors/test_location.py)."""
+MAILED_TO_VISITORS = {
+    "email_proofs",
+    "email_proofs_daily",
+    "email_proofs_by_visitor",
+    "email_proofs_by_address",
+}
 IN_SILENCE = {
-    *("code_requests", "code_requests_hourly", "code_requests_daily", "mails_by_address", "resets", "resets_daily")
+    *MAILED_TO_VISITORS,
+    *("code_requests", "code_requests_hourly", "code_requests_daily", "mails_by_address", "resets", "resets_daily"),
 }
 """Over these nothing is said, because it would tell something of somebody else."""
 BY_PAGE = {"sign_ups"}
 """Tried where the page is (tests/workspaces/test_sign_up.py)."""
 OF_RECORDS = {"refusals_recorded"}
 """What is then left out is only a record (tests/workspaces/test_seats.py)."""
-BY_HTTP = sorted(set(limits.RATES) - OVER_SOCKETS - IN_SILENCE - BY_PAGE - OF_RECORDS)
+ELSEWHERE = OVER_SOCKETS | IN_SILENCE | BY_PAGE | OF_RECORDS | set(DAILY) | ARRIVALS | OF_EFFECTS
+BY_HTTP = sorted(set(limits.RATES) - ELSEWHERE)
 
 
 def let_pass(seconds: float) -> None:
@@ -303,7 +330,7 @@ def test_what_is_refused_is_not_done(people: People, name: str) -> None:
 
 
 def test_every_rate_is_tried() -> None:
-    assert set(BY_HTTP) | OVER_SOCKETS | IN_SILENCE | BY_PAGE | OF_RECORDS == set(limits.RATES)
+    assert set(BY_HTTP) | ELSEWHERE == set(limits.RATES)
 
 
 @pytest.mark.parametrize("name", sorted(IN_SILENCE))
@@ -318,16 +345,30 @@ def test_over_a_silent_limit_nothing_is_done_and_nothing_is_said(
         wide = replace(limits.RATES[other], amount=100_000, burst=100_000)
         monkeypatch.setattr(limits, other.upper(), wide)
     numbers = iter(range(1000))
-    by_reset = name.startswith("resets")
+    visitors = [callers.booted(people.workspace) for _ in range(2 * limit.burst + 10)]
+    by_reset, by_visitor = name.startswith("resets"), name in MAILED_TO_VISITORS
     kind = "workspaces.mail_reset" if by_reset else "workspaces.mail_code"
+    if by_visitor:
+        kind = "visitors.mail_code"
 
     def ask(email: str = "", address: str = "") -> Any:
         caller = callers.nobody()
         caller.client.defaults["REMOTE_ADDR"] = address or f"192.0.2.{next(numbers) + 1}"
         if name == "mails_by_address":
             email, caller.client.defaults["REMOTE_ADDR"] = f"{next(numbers)}@team.example", address or "192.0.2.1"
+        if by_visitor:
+            return _ask_as_visitor(name, next(numbers), email, address)
         body = {"email": email or "ada@team.example"}
         return caller.client.post("/reset/", body) if by_reset else caller.post("/session/codes", body)
+
+    def _ask_as_visitor(name: str, number: int, email: str, address: str) -> Any:
+        """Ask for a code, so that this limit alone is reached: by another visitor, to another address, from another one, but for what it counts."""
+        elsewhere = bool(email)
+        who = people.visitor if name == "email_proofs_by_visitor" and not elsewhere else visitors[number]
+        to = "ada@team.example" if name in ("email_proofs", "email_proofs_daily") else f"{number}@team.example"
+        whence = "192.0.2.1" if name == "email_proofs_by_address" else f"192.0.2.{number + 1}"
+        who.client.defaults["REMOTE_ADDR"] = address or whence
+        return who.post("/widget/visitor/email/codes", {"email": email or to})
 
     said = {ask().status_code for _ in range(limit.burst)}
     assert Effect.objects.filter(kind=kind).count() == limit.burst
@@ -339,6 +380,112 @@ def test_over_a_silent_limit_nothing_is_done_and_nothing_is_said(
     let_pass(limit.seconds)
     ask()
     assert Effect.objects.filter(kind=kind).count() == limit.burst + 2
+
+
+def test_a_day_has_the_numbers_of_the_design() -> None:
+    for name, amount in DAILY.items():
+        limit = limits.RATES[name]
+        assert (limit.amount, limit.seconds, limit.gone) == (amount, 24 * 3600, Gone.OPEN), name
+
+
+def daily_calls(people: People, name: str) -> tuple[Call, Call, int]:
+    """Return a call that a day's limit counts, the same by somebody else, and what one costs."""
+    numbers = iter(range(1000))
+    match name:
+        case "new_conversations_daily":
+            return people.visitor.start, people.other_visitor.start, 1
+        case "visitor_messages_daily":
+            to_spread = people.conversations
+            return (
+                lambda: people.visitor.say(to_spread[next(numbers) % 8]),
+                lambda: people.other_visitor.say(people.others),
+                1,
+            )
+        case "tracked_events_daily":
+
+            def track(who: Booted) -> Any:
+                return who.post("/widget/events", {"events": [event()]})
+
+            return lambda: track(people.visitor), lambda: track(people.other_visitor), 1
+        case "visitor_upload_bytes":
+            return lambda: upload(people.visitor), lambda: upload(people.other_visitor), len(b"text")
+        case "member_upload_bytes":
+            return lambda: upload(people.agent), lambda: upload(people.other_agent), len(b"text")
+    raise LookupError(name)
+
+
+@pytest.mark.parametrize("with_redis", [True, False], ids=["Redis", "no Redis"])
+@pytest.mark.parametrize("name", sorted(DAILY))
+def test_what_one_may_do_in_a_day_is_limited(
+    people: People, name: str, with_redis: bool, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not with_redis:
+        settings.REDIS_URL = ""
+        monkeypatch.setattr(limits, "_own", limits.OwnBuckets())
+    call, by_somebody_else, cost = daily_calls(people, name)
+    small = replace(limits.RATES[name], amount=3 * cost, burst=3 * cost)
+    monkeypatch.setattr(limits, name.upper(), small)
+    for _ in range(3):
+        assert call().status_code in (200, 201)
+    with nothing_happens():
+        answer = call()
+    assert refusal(answer) == (429, "rate_limited")
+    assert 3600 < int(answer.headers["Retry-After"]) <= 8 * 3600 + 1, "a third of a day for a third of its number"
+    assert by_somebody_else().status_code != 429, "one's limit is not another's"
+    if with_redis:
+        let_pass(int(answer.headers["Retry-After"]))
+        assert call().status_code in (200, 201), "it said when to come back"
+
+
+def test_a_replay_costs_nothing_of_the_day_s_conversations(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "NEW_CONVERSATIONS_DAILY", replace(limits.NEW_CONVERSATIONS_DAILY, amount=2, burst=2))
+    client_id = str(uuid.uuid4())
+    statuses = [people.visitor.start("Once.", client_id=client_id).status_code for _ in range(4)]
+    assert statuses == [201, 200, 200, 200]
+    assert [people.visitor.start().status_code for _ in range(2)] == [201, 429]
+
+
+# New browsers of a workspace
+
+
+def few_arrivals(monkeypatch: pytest.MonkeyPatch, most: int = 3) -> None:
+    monkeypatch.setattr(limits, "BOOTS_BY_WORKSPACE", replace(limits.BOOTS_BY_WORKSPACE, amount=most, burst=most))
+
+
+@pytest.mark.parametrize("with_redis", [True, False], ids=["Redis", "no Redis"])
+def test_a_flood_of_new_browsers_is_refused_and_whoever_was_here_before_gets_in(
+    people: People, with_redis: bool, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (limits.BOOTS_BY_WORKSPACE.amount, limits.BOOTS_BY_WORKSPACE.seconds) == (600, 3600)
+    assert limits.BOOTS_BY_WORKSPACE.gone is Gone.OPEN
+    few_arrivals(monkeypatch)
+    if not with_redis:
+        settings.REDIS_URL = ""
+        monkeypatch.setattr(limits, "_own", limits.OwnBuckets())
+    mine, numbers = factories.session_id(), iter(range(1, 100))
+
+    def boot(session_id: str = "", workspace: Workspace = people.workspace) -> Any:
+        caller = callers.nobody()
+        caller.client.defaults["REMOTE_ADDR"] = f"192.0.2.{next(numbers)}"
+        return caller.post(
+            "/widget/boot", {"workspace": str(workspace.pk), "session_id": session_id or factories.session_id()}
+        )
+
+    assert boot(mine).status_code == 200
+    assert [boot().status_code for _ in range(2)] == [200, 200]
+    with nothing_happens():
+        assert refusal(boot()) == (429, "rate_limited")
+    assert boot(mine).status_code == 200
+    assert boot(workspace=factories.make_workspace("Elsewhere")).status_code == 200
+
+
+def test_a_busy_workspace_may_have_ten_times_its_mean_hour(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    few_arrivals(monkeypatch)
+    last_hour = int(time.time()) // 3600 - 1
+    volatile.call(lambda client: client.set(f"arrivals:{people.workspace.pk}:{last_hour}", 24, ex=60))
+    answers = [people.boot(f"192.0.2.{number}").status_code for number in range(1, 13)]
+    assert answers[:10] == [200] * 10
+    assert answers[-1] == 429
 
 
 def test_a_replay_is_answered_and_starts_no_new_conversation(people: People) -> None:
@@ -496,6 +643,19 @@ class TestSockets:
         wait_until(lambda: len(heard) >= 2, "the first two are heard")
         assert heard == [True, True]
 
+    def test_a_socket_that_asks_again_and_again_for_the_rest_of_a_list_is_closed(
+        self, live: LiveThread, visitor: Booted
+    ) -> None:
+        first, second = (factories.start(visitor.visitor) for _ in range(2))
+        socket = live.socket_of(visitor)
+        for _ in range(limits.RESUMES_PER_MINUTE):
+            for conversation in (first, second):
+                socket.sub(f"{conversation.pk}", "messages.list", "0", conversation=conversation.pk)
+        assert not [frame for frame in socket.settle() if frame["type"] == "error"], "each list is counted by itself"
+        socket.sub("again", "messages.list", "0", conversation=first.pk)
+        assert socket.closed() == 4429
+        assert live.socket_of(visitor).settle() == [], "on another socket it goes on"
+
 
 # With Redis gone
 
@@ -543,7 +703,7 @@ def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_
     assert closed == {
         *("login_failures", "logins_by_address", "audit_exports", "code_failures", "code_failures_by_address"),
         *("password_changes", "sign_ups", "invitations", "invitations_new", "keys_made", *IN_SILENCE),
-        *("failed_identities", "visitor_exports"),
+        *("failed_identities", "visitor_exports", "email_code_failures", "location_lookups"),
     }
 
 

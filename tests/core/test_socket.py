@@ -599,7 +599,7 @@ def test_a_visitor_sees_nothing_but_what_a_visitor_may_see(
     shown = {frame["id"]: frame["data"] for frame in frames if frame["type"] == "snapshot"}
     assert set(shown["row"]) == row | {"head", "seen_by_visitor", "seen_by_agents"}
     assert all(set(item) == row for item in shown["rows"]["items"])
-    assert set(shown["self"]) == {"id", "readable_id", "name", "email", "attributes"}
+    assert set(shown["self"]) == {"id", "readable_id", "name", "email", "email_proven", "attributes"}
     assert set(shown["workspace"]) == {"id", "name", "messenger"}
     assert shown["unread"]["unread"] == 1
     assert shown["row"]["status"] == "open"

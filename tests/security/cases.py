@@ -57,6 +57,7 @@ KEYS, SEATS = f"{WORKSPACES}test_keys.py::test_", f"{WORKSPACES}test_seats.py::t
 VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
 
 PROOF, MERGING = f"{VISITORS}test_proof.py::test_", f"{VISITORS}test_merging.py::test_"
+MAIL_PROOF, LOCATION = f"{VISITORS}test_email_proof.py::test_", f"{VISITORS}test_location.py::test_"
 ERASURE, BLOCKING = f"{VISITORS}test_erasure.py::test_", f"{VISITORS}test_blocking.py::test_"
 ENVELOPE = f"{CORE}test_envelope.py::test_"
 CHAIN, LOG = "tests/audit/test_chain.py::test_", "tests/audit/test_log.py::test_"
@@ -160,7 +161,10 @@ CASES = {
     "V11": Case(
         "a visitor says what isn't a visitor's to say",
         "400, unchanged",
-        (f"{VISITOR}an_update_of_what_is_not_the_visitors_to_say_is_refused",),
+        (
+            f"{VISITOR}an_update_of_what_is_not_the_visitors_to_say_is_refused",
+            f"{LOCATION}what_a_client_says_about_its_location_is_refused",
+        ),
     ),
     "V12": Case(
         "a blocked visitor boots, sends, connects",
@@ -192,6 +196,10 @@ CASES = {
             f"{PROOF}an_email_opens_nothing_in_any_mode",
             f"{PROOF}an_id_without_proof_never_reaches_who_was_proven",
             f"{PROOF}two_who_claim_one_id_stay_two",
+            f"{MAIL_PROOF}a_claim_alone_opens_nothing_of_who_has_proven_the_address",
+            f"{MAIL_PROOF}the_unproven_never_merge_into_the_proven",
+            f"{MAIL_PROOF}a_code_opens_nothing_of_whom_the_server_has_proven",
+            f"{MAIL_PROOF}where_ids_must_be_signed_codes_are_off_until_the_workspace_wants_them",
         ),
     ),
     "ID03": Case(
@@ -227,6 +235,7 @@ CASES = {
             f"{PROOF}a_browser_that_proves_somebody_else_leaves_the_first_ones_session_dead",
             f"{PROOF}a_token_of_one_user_cannot_become_anothers",
             f"{PROOF}the_browsers_secret_alone_does_not_bring_back_who_was_proven",
+            f"{MAIL_PROOF}whom_the_server_proves_by_another_address_is_somebody_else",
         ),
     ),
     "ID08": Case(
@@ -237,7 +246,11 @@ CASES = {
     "ID09": Case(
         "what was signed, contradicted by what isn't",
         "ignored; 400 where proof is required",
-        (f"{PROOF}what_was_signed_nothing_unsigned_changes",),
+        (
+            f"{PROOF}what_was_signed_nothing_unsigned_changes",
+            f"{MAIL_PROOF}what_the_server_signed_no_code_replaces",
+            f"{MAIL_PROOF}a_proven_address_is_changed_by_proof_and_not_by_what_a_page_says",
+        ),
     ),
     "ID10": Case(
         "a token after logging out or withdrawing consent",
@@ -719,6 +732,9 @@ CASES = {
             f"{LIMITS}a_limit_lets_its_number_through_and_refuses_the_next_for_as_long_as_it_says",
             f"{LIMITS}every_rate_is_tried",
             f"{LIMITS}what_is_refused_is_not_done",
+            f"{LIMITS}what_one_may_do_in_a_day_is_limited",
+            f"{LIMITS}a_day_has_the_numbers_of_the_design",
+            f"{LIMITS}a_flood_of_new_browsers_is_refused_and_whoever_was_here_before_gets_in",
         ),
     ),
     "L02": Case(
@@ -781,6 +797,9 @@ CASES = {
             f"{ERASURE}a_copy_has_everything_of_the_visitor_and_nothing_of_anybody_else",
             f"{ERASURE}a_link_opens_once_and_only_by_its_button",
             f"{ERASURE}a_link_ends_after_a_day",
+            f"{ERASURE}a_large_copy_is_prepared_in_steps_and_is_whole",
+            f"{ERASURE}a_copy_that_is_cut_off_is_taken_up_where_it_was",
+            f"{ERASURE}a_prepared_copy_goes_with_its_visitor_and_with_its_day",
         ),
     ),
     "D08": Case(
@@ -790,6 +809,10 @@ CASES = {
             f"{ERASURE}after_an_erasure_no_column_and_no_file_has_a_word_of_the_visitor",
             f"{ERASURE}what_is_erased_is_a_404_for_everybody_and_its_token_is_dead",
             f"{ERASURE}the_audit_log_keeps_what_was_done_without_the_name_and_its_chain_holds",
+            f"{ERASURE}a_large_visitor_is_erased_in_steps_and_nothing_is_left",
+            f"{ERASURE}an_erasure_that_is_cut_off_is_taken_up_where_it_was",
+            f"{ERASURE}kept_answers_about_the_visitor_go_and_those_about_others_stay",
+            f"{ERASURE}only_who_may_erase_or_export_sees_how_far_it_is",
         ),
     ),
     "D09": Case(

@@ -72,7 +72,9 @@ class Scene:
         merged = owner.post(f"/visitors/{self.visitor.visitor.pk}/merges", {"other": str(other_twin.pk)})
         self.merge = merged.json()["id"]
         self.secret = owner.post("/workspace/identity/secrets", {}).json()["id"]
-        link = owner.post(f"/visitors/{self.visitor.visitor.pk}/exports").json()["url"]
+        copy = owner.post(f"/visitors/{self.visitor.visitor.pk}/exports").json()
+        self.export, link = copy["id"], copy["url"]
+        self.erasure = owner.delete(f"/visitors/{factories.make_visitor(self.workspace).pk}").json()["id"]
         self.export_token = link.rstrip("/").rsplit("/", 1)[1]
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
@@ -146,6 +148,8 @@ class Scene:
             "merge_id": self.merge,
             "secret_id": self.secret,
             "export_token": self.export_token,
+            "export_id": self.export,
+            "erasure_id": self.erasure,
             "view": "open",
             "slug": "gravel",
             "token": token,

@@ -19,9 +19,10 @@ from django.http import HttpResponseBase
 
 from apps.core.access import ANY, Access
 from apps.core.endpoints import Endpoint, endpoints
+from apps.visitors import email_proof
 from apps.workspaces import codes, invitations
 from tests import factories
-from tests.callers import API, App, SignedIn
+from tests.callers import API, App, Booted, SignedIn
 from tests.database import nothing_happens
 from tests.mailing import code_for, link_for
 from tests.security.cases import case
@@ -83,6 +84,16 @@ def acceptance(scene: Scene, person: Person) -> dict[str, Any]:
 
 def event(scene: Scene, person: Person) -> dict[str, Any]:
     return {"events": [{"id": str(uuid4()), "name": "looked", "at": "2026-01-01T00:00:00Z"}]}
+
+
+def email_code(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return the code that was mailed to a visitor, as whoever reads the mail types it."""
+    caller = person.caller
+    if person.kind != "visitor" or not isinstance(caller, Booted):
+        return {"code": "000000"}
+    email = f"{caller.visitor.pk}@guest.example"
+    email_proof.request_code(caller.visitor, email, client_address="192.0.2.1")
+    return {"code": code_for(email)}
 
 
 def bulk(scene: Scene, person: Person) -> dict[str, Any]:
@@ -183,6 +194,8 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/audit/exports"): Right(body=always(format="json")),
     ("PUT", "/api/v1/audit/retention"): Right(body=always(days=30)),
     ("POST", "/api/v1/widget/boot"): Right(body=boot),
+    ("POST", "/api/v1/widget/visitor/email/codes"): Right(202, always(email="new@guest.example")),
+    ("PUT", "/api/v1/widget/visitor/email"): Right(body=email_code),
     ("DELETE", "/api/v1/widget/session"): Right(204),
     ("PATCH", "/api/v1/widget/visitor"): Right(body=always(name="Maya K.")),
     ("POST", "/api/v1/widget/events"): Right(body=event),

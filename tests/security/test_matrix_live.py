@@ -23,6 +23,10 @@ def everybody(live: LiveThread, media: Any) -> Scene:
     return Scene()
 
 
+NAMED = {"conversation", "visitor", "erasure"}
+"""Arguments that name what must be the caller's to see."""
+
+
 def may(access: Access, person: Person) -> bool:
     if person.kind == "visitor":
         return access.visitor
@@ -34,8 +38,9 @@ def arguments(params: type[queries.Params], scene: Scene, person: Person, *, ran
     known: dict[str, Any] = {"conversation": scene.conversation, "url": "https://shop.example/bikes"}
     if person.kind == "member":
         known["visitor"] = str(scene.visitor.visitor.pk)
+        known["erasure"] = scene.erasure
     if random:
-        known |= {name: str(uuid4()) for name in ("conversation", "visitor") if name in known}
+        known |= {name: str(uuid4()) for name in NAMED if name in known}
     return {name: known[name] for name in params.__struct_fields__ if name in known}
 
 
@@ -61,7 +66,7 @@ def expected(name: str, person: Person, scene: Scene) -> str:
     query = queries.registry[name]
     if not may(type(query).access, person):  # type: ignore[attr-defined]
         return "forbidden"
-    names_something = set(arguments(query.Params, scene, person)) & {"conversation", "visitor"}
+    names_something = set(arguments(query.Params, scene, person)) & NAMED
     return "snapshot" if person.own or not names_something else "not_found"
 
 

@@ -18,9 +18,10 @@ from django.db.models.functions import Now
 
 from apps.audit import chain
 from apps.audit.models import AuditEntry
+from apps.conversations.models import Message
 from apps.core import effects
-from apps.core.models import Effect
-from apps.visitors import exports, merging, personal_data
+from apps.core.models import Effect, KeptAnswer
+from apps.visitors import erasure, exports, merging, personal_data
 from apps.visitors.models import ExportLink, Visitor
 from apps.workspaces.models import Workspace
 from tests import callers, factories
@@ -228,14 +229,26 @@ def opened(response: Any) -> zipfile.ZipFile:
     return zipfile.ZipFile(io.BytesIO(b"".join(response.streaming_content)))
 
 
+def rows_in(archive: zipfile.ZipFile) -> dict[str, list[dict[str, Any]]]:
+    """Return the rows of an archive by table, whichever of its parts they are in."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in archive.namelist():
+        if name.startswith("data/"):
+            found.setdefault(name.removeprefix("data/").rpartition("-")[0], []).extend(json.loads(archive.read(name)))
+    return found
+
+
 def test_a_copy_has_everything_of_the_visitor_and_nothing_of_anybody_else(host: Host) -> None:
     bystander = callers.booted(host.workspace, name="Bystander", email="bystander@x.example")
     bystander.start("Nobody else's business.")
     visitor = fill(host)
     archive = opened(take(link_to(host, visitor)))
-    text = archive.read("visitor.json").decode()
-    data = json.loads(text)["data"]
+    assert archive.testzip() is None
+    text = "".join(archive.read(name).decode() for name in archive.namelist() if name.endswith(".json"))
+    data = rows_in(archive)
     assert set(data) == set(personal_data.holdings)
+    about = json.loads(archive.read("visitor.json"))
+    assert about["tables"] == {name: len(rows) for name, rows in data.items()}
     assert data["visitors.visitor"][0]["email"] == f"{WORD}@private.example"
     bodies = {row["body"] for row in data["conversations.message"] if row["body"]}
     assert bodies == {f"My {WORD}", f"Dear {WORD}", f"{WORD} is difficult", f"Also {WORD}"}
@@ -256,7 +269,7 @@ def test_a_link_opens_once_and_only_by_its_button(host: Host) -> None:
         looked = nobody.get(url)
         assert (looked.status_code, looked["Referrer-Policy"]) == (200, "strict-origin-when-cross-origin")
         assert WORD not in looked.content.decode()
-    assert len(opened(take(url)).namelist()) == 2
+    assert WORD in opened(take(url)).read("data/visitors.visitor-1.json").decode()
     assert take(url).status_code == nobody.get(url).status_code == 404
     taken = AuditEntry.objects.get(action="visitor.exported")
     assert taken.actor_id == host.owner.member.pk
@@ -287,6 +300,186 @@ def test_a_link_is_kept_as_a_hash_alone(host: Host) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT t::text FROM visitors_exportlink AS t")
         assert token.removeprefix("exp_") not in cursor.fetchone()[0]
+
+
+# Much of it
+
+
+MANY = 30_000
+
+
+@pytest.fixture
+def busy(host: Host) -> Booted:
+    """Somebody of whom tens of thousands of rows are kept."""
+    visitor = fill(host)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO visitors_trackedevent (workspace_id, visitor_id, client_id, name, properties, url, occurred_at)
+            SELECT %s, %s, gen_random_uuid(), %s, '{}', '', now() FROM generate_series(1, %s)
+            """,
+            [host.workspace.pk, visitor.visitor.pk, WORD, MANY // 2],
+        )
+    first = Message.objects.filter(visitor=visitor.visitor).exclude(body="").first()
+    assert first is not None
+    names = ("workspace_id", "conversation_id", "visitor_id", "author_kind", "kind", "body", "created_at")
+    same = {name: getattr(first, name) for name in names}
+    Message.objects.bulk_create(
+        Message(client_id=factories.uuid.uuid4(), seq=number, public_seq=number, **same)
+        for number in range(1000, 1000 + MANY // 2)
+    )
+    return visitor
+
+
+def worked_off() -> None:
+    """Pay until nothing is owed now any more, as workers do."""
+    while due := effects.due():
+        for id_, _lane in due:
+            effects.pay(id_)
+
+
+def test_a_large_visitor_is_erased_in_steps_and_nothing_is_left(host: Host, busy: Booted, media: Path) -> None:
+    answer = host.owner.delete(f"/visitors/{busy.visitor.pk}")
+    assert (answer.status_code, answer.json()["state"]) == (202, "running")
+    assert refusal(busy.get("/conversations")) == (401, "session_expired"), "nobody is let in as them meanwhile"
+    assert host.owner.delete(f"/visitors/{busy.visitor.pk}").json()["id"] == answer.json()["id"]
+    other = host.arrive()
+    merge = host.owner.post(f"/visitors/{busy.visitor.pk}/merges", {"other": str(other.visitor.pk)})
+    assert refusal(merge) == (409, "merge_refused"), "nothing gets away from under it"
+    worked_off()
+    receipt = host.owner.get(f"/erasures/{answer.json()['id']}").json()
+    assert receipt["state"] == "done"
+    assert receipt["rows"] == sum(receipt["counts"].values()) >= MANY
+    assert receipt["counts"]["visitors.trackedevent"] == MANY // 2 + 1
+    assert receipt["files"] == 2
+    assert (found_in_database(), found_on_disk(media)) == ([], [])
+    chain.seal()
+    assert chain.verify(host.workspace.pk).fault is None
+    entry = AuditEntry.objects.get(action="visitor.erased")
+    assert (entry.actor_id, entry.details["rows"]) == (host.owner.member.pk, receipt["rows"])
+
+
+def test_an_erasure_that_is_cut_off_is_taken_up_where_it_was(
+    host: Host, busy: Booted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = host.owner.delete(f"/visitors/{busy.visitor.pk}").json()
+    steps = iter(range(100))
+
+    def die(name: str) -> None:
+        if name == "erasure_step" and next(steps) == 3:
+            raise RuntimeError("the machine is gone")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(erasure, "failpoint", die)
+        [owed] = Effect.objects.filter(kind="visitors.erase")
+        effects.pay(owed.pk)
+    cut = host.owner.get(f"/erasures/{started['id']}").json()
+    assert (cut["state"], 0 < cut["rows"] < MANY) == ("running", True)
+    Effect.objects.filter(pk=owed.pk).update(available_at=Now() - timedelta(minutes=1))
+    worked_off()
+    done = host.owner.get(f"/erasures/{started['id']}").json()
+    assert done["counts"]["visitors.trackedevent"] == MANY // 2 + 1, "nothing is counted twice"
+    assert found_in_database() == []
+    assert not Visitor.objects.filter(pk=busy.visitor.pk).exists()
+
+
+def test_an_erasure_whose_worker_gave_up_goes_on_when_it_is_asked_for_again(host: Host, busy: Booted) -> None:
+    started = host.owner.delete(f"/visitors/{busy.visitor.pk}").json()
+    Effect.objects.filter(kind="visitors.erase").update(state="dead")
+    worked_off()
+    assert host.owner.get(f"/erasures/{started['id']}").json()["state"] == "running"
+    assert host.owner.delete(f"/visitors/{busy.visitor.pk}").status_code == 202
+    worked_off()
+    assert host.owner.get(f"/erasures/{started['id']}").json()["state"] == "done"
+
+
+def test_what_time_does_not_suffice_for_is_owed_again(
+    host: Host, busy: Booted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "STEPS_SECONDS", 0.05)
+    started = host.owner.delete(f"/visitors/{busy.visitor.pk}").json()
+    worked_off()
+    assert Effect.objects.filter(kind="visitors.erase").count() > 1
+    assert host.owner.get(f"/erasures/{started['id']}").json()["state"] == "done"
+
+
+def test_kept_answers_about_the_visitor_go_and_those_about_others_stay(host: Host) -> None:
+    visitor, bystander = host.arrive(), host.arrive()
+    mine, other = (who.start(WORD).json()["conversation"] for who in (visitor, bystander))
+    said = {"client_id": str(factories.uuid.uuid4()), "body": f"Dear {WORD}"}
+    again = {"client_id": str(factories.uuid.uuid4()), "body": "Dear you"}
+    host.owner.post(f"/conversations/{mine['id']}/messages", said, Idempotency_Key="about the visitor")
+    host.owner.post(f"/conversations/{other['id']}/messages", again, Idempotency_Key="about another")
+    host.owner.put(f"/visitors/{visitor.visitor.pk}/block", Idempotency_Key="a block")
+    assert KeptAnswer.objects.count() == 3
+    host.owner.delete(f"/visitors/{visitor.visitor.pk}")
+    assert [kept.key for kept in KeptAnswer.objects.all()] == ["about another"]
+
+
+def test_a_large_copy_is_prepared_in_steps_and_is_whole(host: Host, busy: Booted, media: Path) -> None:
+    made = host.owner.post(f"/visitors/{busy.visitor.pk}/exports").json()
+    url = made["url"].removeprefix(django_settings.PUBLIC_URL)
+    progress = f"/visitors/{busy.visitor.pk}/exports/{made['id']}"
+    assert host.owner.get(progress).json()["state"] == "preparing"
+    assert "being prepared" in callers.nobody().client.get(url).content.decode()
+    assert take(url).status_code == 302, "what isn't ready can't be taken, and the link stays good"
+    worked_off()
+    assert host.owner.get(progress).json()["state"] == "ready"
+    archive = opened(take(url))
+    assert archive.testzip() is None
+    data = rows_in(archive)
+    assert (
+        len(data["visitors.trackedevent"]) == len({row["id"] for row in data["visitors.trackedevent"]}) == MANY // 2 + 1
+    )
+    assert len({row["id"] for row in data["conversations.message"]}) == len(data["conversations.message"]) > MANY // 2
+    assert [name for name in archive.namelist() if name.startswith("files/")] != []
+    worked_off()
+    assert list(media.glob("exports/*")) == [], "the file goes when it was taken"
+    assert take(url).status_code == 404
+
+
+def test_a_copy_that_is_cut_off_is_taken_up_where_it_was(
+    host: Host, busy: Booted, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = host.owner.post(f"/visitors/{busy.visitor.pk}/exports").json()
+    steps = iter(range(100))
+
+    def die(name: str) -> None:
+        if name == "export_step" and next(steps) == 4:
+            raise RuntimeError("the machine is gone")
+
+    with monkeypatch.context() as crash:
+        crash.setattr(exports, "failpoint", die)
+        [owed] = Effect.objects.filter(kind="visitors.prepare_export")
+        effects.pay(owed.pk)
+    Effect.objects.filter(pk=owed.pk).update(available_at=Now() - timedelta(minutes=1))
+    worked_off()
+    archive = opened(take(made["url"].removeprefix(django_settings.PUBLIC_URL)))
+    assert archive.testzip() is None
+    assert len({row["id"] for row in rows_in(archive)["visitors.trackedevent"]}) == MANY // 2 + 1
+    assert len(archive.namelist()) == len(set(archive.namelist()))
+
+
+def test_a_prepared_copy_goes_with_its_visitor_and_with_its_day(host: Host, busy: Booted, media: Path) -> None:
+    host.owner.post(f"/visitors/{busy.visitor.pk}/exports")
+    worked_off()
+    assert len(list(media.glob("exports/*"))) == 1
+    assert Effect.objects.filter(kind="visitors.delete_export", available_at__gt=Now()).count() == 1
+    host.owner.delete(f"/visitors/{busy.visitor.pk}")
+    worked_off()
+    assert list(media.glob("exports/*")) == []
+
+
+def test_only_who_may_erase_or_export_sees_how_far_it_is(host: Host, busy: Booted) -> None:
+    erasing = host.owner.delete(f"/visitors/{busy.visitor.pk}").json()["id"]
+    other = host.arrive()
+    copy = host.owner.post(f"/visitors/{other.visitor.pk}/exports").json()["id"]
+    agent = callers.signed_in(host.workspace)
+    foreigner = callers.signed_in(factories.make_workspace("Other"), "owner")
+    for path in (f"/erasures/{erasing}", f"/visitors/{other.visitor.pk}/exports/{copy}"):
+        assert refusal(agent.get(path)) == (403, "forbidden")
+        assert refusal(foreigner.get(path)) == (404, "not_found")
+        assert host.owner.get(path).status_code == 200
 
 
 # The map of personal data

@@ -18,7 +18,7 @@ from apps.audit.models import AuditEntry
 from apps.conversations.models import Attachment, Conversation, Message
 from apps.core.isolation import scopes
 from apps.core.isolation.scopes import MEASURING
-from apps.visitors import actions, merging
+from apps.visitors import actions, merging, separating, tracking
 from apps.visitors.merging import MergeRefused, RuleMissing, relations
 from apps.visitors.models import Browser, Merge, TrackedEvent, Visitor, VisitorSession
 from apps.workspaces.models import Member, Workspace
@@ -38,7 +38,7 @@ def prove(visitor: Visitor, user_id: str = "u1") -> Visitor:
 
 def track(visitor: Visitor, client_id: uuid.UUID | None = None) -> None:
     event = {"id": client_id or uuid.uuid4(), "name": "looked", "at": Now()}
-    actions.track(visitor, [event])
+    tracking.track(visitor, [event])
 
 
 def rows() -> Counter[str]:
@@ -234,11 +234,11 @@ class TestByHand:
         self, owner: SignedIn, two: tuple[Booted, Booted]
     ) -> None:
         merge = self.merge(owner, *two).json()["id"]
-        assert merging.forget_undoable() == 0
+        assert separating.forget_undoable() == 0
         Merge.objects.update(made_at=Now() - timedelta(days=7, seconds=1))
         with nothing_happens():
             assert refusal(self.undo(owner, two[0], merge)) == (409, "merge_refused")
-        assert merging.forget_undoable() == 1
+        assert separating.forget_undoable() == 1
         assert "ada@home.example" not in str(list(Merge.objects.values()))
 
     def test_a_chain_of_merges_is_undone_from_either_end(self, workspace: Workspace, owner: SignedIn) -> None:
@@ -381,7 +381,9 @@ class Historian:
     def track(self, one: int, other: int) -> None:
         if (visitor := self.visitor(one)) is not None:
             # The same few ids again and again, by whoever: what is sent twice by one is once.
-            self.told["events"] += actions.track(visitor, [{"id": uuid.UUID(int=other), "name": "looked", "at": Now()}])
+            self.told["events"] += tracking.track(
+                visitor, [{"id": uuid.UUID(int=other), "name": "looked", "at": Now()}]
+            )
 
     def prove(self, one: int, other: int) -> None:
         visitor = self.visitor(one)
@@ -401,8 +403,8 @@ class Historian:
 
     def undo(self, one: int, other: int) -> None:
         for merge in Merge.objects.filter(workspace=self.workspace, undone_at=None).order_by("made_at", "pk")[:1]:
-            if merging.undoable(merge):
-                merging.undo(merge, by=self.owner)
+            if separating.undoable(merge):
+                separating.undo(merge, by=self.owner)
 
     def check(self) -> None:
         ours = Message.objects.filter(workspace=self.workspace)

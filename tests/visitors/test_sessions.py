@@ -203,7 +203,7 @@ def test_the_team_is_shown_by_name_and_without_addresses(workspace: Workspace) -
 def test_a_token_says_who_it_is_and_until_when(workspace: Workspace, visitor: Booted) -> None:
     body = visitor.get("/widget/session").json()
     assert body["visitor"]["id"] == str(visitor.visitor.pk)
-    assert set(body["visitor"]) == {"id", "readable_id", "name", "email", "attributes"}
+    assert set(body["visitor"]) == {"id", "readable_id", "name", "email", "email_proven", "attributes"}
     assert datetime.fromisoformat(body["expires_at"]) > timezone.now()
 
 

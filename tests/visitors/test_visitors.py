@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.core import limits
 from apps.core.clock import now
-from apps.visitors import actions
+from apps.visitors import presence, tracking
 from apps.visitors.models import TrackedEvent, Visitor
 from apps.visitors.readable_ids import ADJECTIVES, NOUNS, readable_id
 from apps.workspaces.models import Workspace
@@ -209,7 +209,7 @@ def test_who_was_seen_within_two_minutes_is_online(workspace: Workspace, agent: 
     assert online()
     Visitor.objects.update(last_seen_at=now() - timedelta(seconds=limits.PRESENCE_SECONDS + 1))
     assert not online()
-    actions.touch_visitors([visitor.visitor.pk])
+    presence.touch_visitors([visitor.visitor.pk])
     assert online()
 
 
@@ -230,10 +230,10 @@ def test_coming_back_after_a_while_is_told_and_staying_is_not(workspace: Workspa
     Visitor.objects.update(last_seen_at=now() - timedelta(seconds=60))
     fence = streams.look(None).fence
     topic = f"visitor:{visitor.visitor.pk}"
-    actions.touch_visitors([visitor.visitor.pk])
+    presence.touch_visitors([visitor.visitor.pk])
     assert topic not in [move[1] for move in streams.look(fence).moves]
     Visitor.objects.update(last_seen_at=now() - timedelta(seconds=limits.PRESENCE_SECONDS + 1))
-    actions.touch_visitors([visitor.visitor.pk])
+    presence.touch_visitors([visitor.visitor.pk])
     assert topic in [move[1] for move in streams.look(fence).moves]
 
 
@@ -269,7 +269,7 @@ def test_the_directory_lists_whoever_was_here_last_first(people: Workspace) -> N
     assert names(answer) == ["Ada", "100% Real_Name", "Bob O'Brien", "Żaneta Łoś"]
     assert answer.json()["next_cursor"] is None
     assert set(answer.json()["items"][0]) == {
-        "key", "id", "readable_id", "label", "name", "email", "email_proven", "external_id", "external_id_proven",
+        "key", "id", "readable_id", "label", "name", "email", "email_proven", "external_id", "external_id_proven", "location",
         "proven", "blocked", "attributes", "device", "page",
         "referrer", "locale", "timezone", "online", "first_seen_at", "last_seen_at",
     }  # fmt: skip
@@ -353,7 +353,7 @@ def test_a_visitor_of_another_workspace_is_not_there(people: Workspace) -> None:
 def test_what_a_visitor_did_is_kept_for_thirty_days(workspace: Workspace, visitor: Booted) -> None:
     for age in (29, 31):
         event = {"id": factories.uuid.uuid4(), "name": f"{age} days ago", "at": now()}
-        actions.track(visitor.visitor, [event])
+        tracking.track(visitor.visitor, [event])
         TrackedEvent.objects.filter(name=event["name"]).update(received_at=now() - timedelta(days=age))
-    assert actions.forget_old_events() == 1
+    assert tracking.forget_old_events() == 1
     assert TrackedEvent.objects.get().name == "29 days ago"

@@ -248,3 +248,69 @@ describe('the tab', () => {
     await until(() => !!find('.rows'));
   });
 });
+
+describe('what is told by itself', () => {
+  const named = (name: string) => server.events.filter((each) => each.name === name);
+  const route = (path: string) => {
+    history.pushState({}, '', path);
+    window.dispatchEvent(new PopStateEvent('popstate'));
+  };
+
+  it('is nothing, unless the page asks for it', async () => {
+    await load(['init', { workspace_id: WORKSPACE }], ['trackEvent', 'asked for']);
+    await until(() => server.events.length === 1);
+    route('/else');
+    window.dispatchEvent(new Event('pagehide'));
+    await settle();
+    expect(server.events.map((each) => each.name)).toEqual(['asked for']);
+  });
+
+  it('is a session, the pages and routes in it, and its end, which the last page says', async () => {
+    await load(['init', { workspace_id: WORKSPACE, track_page_views: true }], ['trackEvent', 'first']);
+    await until(() => named('page_view').length === 1);
+    route('/prices#secret');
+    route('/prices#other');
+    await until(() => named('page_view').length === 2);
+    window.dispatchEvent(new Event('pagehide'));
+    await until(() => named('session_end').length === 1);
+    await settle();
+    expect(named('session_start')).toHaveLength(1);
+    expect(named('page_view')).toHaveLength(2);
+    expect(named('page_view')[1].url).toMatch(/\/prices$/);
+    expect(named('session_end')[0].properties.pages).toBe(2);
+    const [first] = named('session_end');
+    window.dispatchEvent(new Event('pagehide'));
+    await settle();
+    const sent = server.seen.flatMap((each) => each.body?.events || []).filter((each: any) => each.name === 'session_end');
+    expect(sent.map((each: any) => each.id)).toEqual([first.id, first.id]);
+  });
+
+  it('goes on in the same session on the next page', async () => {
+    await load(['init', { workspace_id: WORKSPACE, track_page_views: true }], ['trackEvent', 'first']);
+    await until(() => named('page_view').length === 1);
+    call('destroy');
+    await settle();
+    history.pushState({}, '', '/next');
+    await load(['init', { workspace_id: WORKSPACE, track_page_views: true }], ['trackEvent', 'second']);
+    await until(() => named('page_view').length === 2);
+    expect(named('session_start')).toHaveLength(1);
+  });
+
+  it('is nothing before consent, and nothing once it was taken back', async () => {
+    await load(['init', { workspace_id: WORKSPACE, track_page_views: true, consent: false }]);
+    route('/before');
+    await settle();
+    expect(server.seen).toHaveLength(0);
+    call('consent', true);
+    call('trackEvent', 'agreed');
+    await until(() => named('page_view').length === 1);
+    call('consent', false);
+    await settle();
+    const before = server.events.length;
+    route('/after');
+    window.dispatchEvent(new Event('pagehide'));
+    await settle();
+    expect(server.events).toHaveLength(before);
+    expect(Object.keys({ ...sessionStorage })).toEqual([]);
+  });
+});

@@ -15,6 +15,12 @@ def percent(share: float) -> str:
 
 
 @register.filter
+def thousands(number: int) -> str:
+    """Write a number so that it can be read at a glance."""
+    return f"{number:,}"
+
+
+@register.filter
 def relation(name: str) -> str:
     """Return what rows of a table or relation (``app.model``, ``app.model.field``) are called."""
     app, model = name.split(".")[:2]
@@ -25,3 +31,9 @@ def relation(name: str) -> str:
 def field_name(name: str) -> str:
     """Return what a visitor's field is called."""
     return {"external_id": "your id", "page_url": "page", "email": "e-mail"}.get(name, name.replace("_", " "))
+
+
+@register.filter
+def event_name(name: str) -> str:
+    """Return what a tracked event is called: ours in words, others as the site named them."""
+    return {"session_start": "Came to the site", "session_end": "Left the site"}.get(name, name)

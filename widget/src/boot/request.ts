@@ -7,7 +7,10 @@ export interface Answer {
   retryAfter?: number;
 }
 
-/** One request; rejects when no answer came, and then nothing is known about what the server did. */
+/**
+ * One request; rejects when no answer came, and then nothing is known about what the server did. Without a limit it is one that goes on
+ * when its page is gone.
+ */
 export async function request(method: string, url: string, body?: unknown, token?: string, limit = 30_000, signal?: AbortSignal): Promise<Answer> {
   const isForm = body instanceof FormData;
   const headers: Record<string, string> = {};
@@ -18,7 +21,8 @@ export async function request(method: string, url: string, body?: unknown, token
     headers,
     body: isForm ? body : body && encode(body),
     credentials: 'omit',
-    signal: signal || AbortSignal.timeout(limit),
+    keepalive: !limit,
+    signal: signal || (limit ? AbortSignal.timeout(limit) : undefined),
   } as RequestInit);
   const data = decode(await response.text());
   const seconds = response.headers.get('Retry-After');

@@ -38,6 +38,9 @@ export interface Boot extends Info {
   last_unread: LastUnread | null;
   live_url: string;
   poll_url: string;
+  /** Whether the visitor may prove an address by a code. */
+  email_codes: boolean;
+  visitor: { email: string; email_proven: boolean };
 }
 
 declare const __VERSION__: string;

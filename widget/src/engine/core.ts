@@ -8,6 +8,10 @@ export interface Events {
   ready: [];
   unread: [count: number, last: LastUnread | null];
   status: [status: Status];
+  /** The visitor is on another page, or on another route of it. */
+  page: [];
+  /** The page goes away. */
+  leave: [];
   /** Another tab has made this browser somebody else's. */
   replaced: [];
 }
@@ -22,6 +26,8 @@ export class Core {
   unread = 0;
   lastUnread: LastUnread | null = null;
   ready = false;
+  /** The address that the visitor may prove by a code: what is said to be theirs, if anything; undefined where they may not. */
+  claim?: string;
   private boot?: Boot;
   private token?: string;
   private readonly listeners: { [K in keyof Events]?: Listener<K>[] } = {};
@@ -77,6 +83,11 @@ export class Core {
     return request(method, url, body, this.token, limit, signal);
   }
 
+  /** Tell something while the page goes away, where no answer is waited for. */
+  farewell(path: string, body: unknown): void {
+    if (this.token) void request('POST', this.visit.api + path, body, this.token, 0).catch(() => {});
+  }
+
   /** End the session on the server, or all that it knows of the visitor. */
   async leave(what = 'session'): Promise<void> {
     if (this.token) await request('DELETE', this.visit.api + '/widget/' + what, undefined, this.token);
@@ -96,6 +107,7 @@ export class Core {
     if (boot === this.boot) return;
     this.boot = boot;
     this.token = boot.token;
+    this.claim = boot.email_codes && !boot.visitor.email_proven && !this.visit.own.get('later') ? boot.visitor.email : undefined;
     this.scheduleRefresh(boot.refresh_after);
     if (document.visibilityState !== 'hidden') this.live.open();
   }
@@ -141,7 +153,10 @@ export class Core {
     }, until);
     ['online', 'focus', 'pageshow', 'popstate'].forEach((type) => window.addEventListener(type, wake, until));
     // A page with an open socket cannot be kept for the back button.
-    window.addEventListener('pagehide', () => this.live.close(), until);
+    window.addEventListener('pagehide', () => {
+      this.emit('leave');
+      this.live.close();
+    }, until);
     window.addEventListener('storage', (event) => {
       if (event.key === this.visit.storage.prefix + 'session' && storedSession(this.visit.storage)?.id !== this.visit.session.id) this.emit('replaced');
     }, until);
@@ -151,7 +166,10 @@ export class Core {
 
   private tellPage(always?: boolean): void {
     if (!always && location.href === this.href) return;
-    this.href = location.href;
+    if (location.href !== this.href) {
+      this.href = location.href;
+      this.emit('page');
+    }
     this.live.tell('page', page());
   }
 }

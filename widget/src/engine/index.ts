@@ -54,6 +54,7 @@ export class Engine {
       this.dress();
       this.tell('onReady');
       if (visit.own.get('pending')) void this.outbox();
+      if (isOn(visit.settings.trackpageviews)) import('../tracking/index').then(({ follow }) => follow(this)).catch(report);
     });
     this.core.live.subscribe('workspaces.get', {}, {
       snapshot: ({ messenger }) => {
@@ -198,14 +199,9 @@ export class Engine {
     }
   }
 
-  private track(name: string, properties: unknown): Promise<void> {
-    const event = {
-      id: uuid(),
-      name: name.slice(0, 100),
-      properties: attributes(properties),
-      url: page().url,
-      at: new Date().toISOString(),
-    };
+  /** Queue an event. */
+  track(name: string, properties?: unknown): Promise<void> {
+    const event = happening(name, properties);
     return this.outbox().then((box) => box.track(event));
   }
 
@@ -268,6 +264,15 @@ export class Engine {
     else if (open && innerWidth >= 480) this.show(undefined, false);
   }
 }
+
+/** Something that happens now, as the server takes it. */
+export const happening = (name: string, properties?: unknown, id = uuid()) => ({
+  id,
+  name: name.slice(0, 100),
+  properties: attributes(properties),
+  url: page().url,
+  at: new Date().toISOString(),
+});
 
 const proof = ({ userid, userhash, usertoken }: Settings): string => '' + [userid, userhash, usertoken];
 

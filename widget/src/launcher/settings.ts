@@ -28,6 +28,8 @@ export interface Settings {
   consent?: string;
   clientidentifier?: string;
   hidenotifications?: string;
+  /** Whether sessions, pages and routes are told by themselves. */
+  trackpageviews?: string;
 }
 
 const ALIASES: Record<string, string> = {

@@ -1,4 +1,4 @@
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, signal } from './signals';
 import type { Info, LastUnread } from '../boot/visit';
 import { report } from '../launcher/guard';
 import type { Language } from '../engine/language';
@@ -40,6 +40,8 @@ export class Store {
   /** What shows a conversation, once it has been fetched. */
   readonly conversation = signal<typeof ThreadView | null>(null);
   readonly announcement = signal('');
+  /** The address that the visitor may prove, empty where none is known; undefined where there is nothing to prove. */
+  readonly claim = signal<string | undefined>(undefined);
   readonly rows = computed(() => {
     const rows = this.byKey.value;
     return rows && [...rows.values()].sort((a, b) => (a.sort < b.sort ? 1 : a.sort > b.sort ? -1 : 0));
@@ -58,6 +60,7 @@ export class Store {
     this.info.value = visit.info;
     this.status.value = core.live.status;
     this.unread.value = core.unread;
+    this.claim.value = core.claim;
     const focus = () => (this.focused.value = document.hasFocus() && document.visibilityState !== 'hidden');
     for (const type of ['focus', 'blur', 'pageshow']) addEventListener(type, focus, { signal: until });
     document.addEventListener('visibilitychange', focus, { signal: until });
@@ -95,6 +98,7 @@ export class Store {
   /** Take over what has changed about the workspace or the language. */
   dress(): void {
     this.info.value = this.engine.visit.info;
+    this.claim.value = this.engine.core.claim;
     this.speak().catch(report);
   }
 

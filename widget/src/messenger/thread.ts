@@ -1,4 +1,4 @@
-import { batch, computed, signal } from '@preact/signals';
+import { batch, computed, signal } from './signals';
 import type { Core } from '../engine/core';
 import { random } from '../boot/session';
 import type { Subscription } from '../engine/live';

@@ -55,6 +55,11 @@ const de: Strings = {
   failedView: 'Im Messenger ist etwas stehen geblieben.',
   reload: 'Neu starten',
   closed: 'Diese Unterhaltung wurde geschlossen. Schreiben Sie, um sie wieder zu öffnen.',
+  giveEmail: 'Finden Sie Antworten auf jedem Gerät wieder. Wie lautet Ihre E-Mail-Adresse?',
+  enterCode: 'Wir haben einen Code an {email} geschickt. Geben Sie ihn hier ein.',
+  otherEmail: 'Andere Adresse',
+  wrong: 'Das stimmt nicht.',
+  emailProven: 'Bestätigt',
 };
 
 export default de;

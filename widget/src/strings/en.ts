@@ -54,6 +54,11 @@ const en = {
   failedView: 'Something in the messenger stopped working.',
   reload: 'Start it again',
   closed: 'This conversation was closed. Write to open it again.',
+  giveEmail: 'Find our answers on every device. What is your e-mail address?',
+  enterCode: 'We sent a code to {email}. Enter it here.',
+  otherEmail: 'Another address',
+  wrong: 'This isn’t right.',
+  emailProven: 'Confirmed',
 };
 
 export default en;

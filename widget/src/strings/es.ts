@@ -55,6 +55,11 @@ const es: Strings = {
   failedView: 'Algo del mensajero dejó de funcionar.',
   reload: 'Reiniciar',
   closed: 'Esta conversación se cerró. Escribe para abrirla de nuevo.',
+  giveEmail: 'Encuentre las respuestas en todos sus dispositivos. ¿Cuál es su correo?',
+  enterCode: 'Hemos enviado un código a {email}. Escríbalo aquí.',
+  otherEmail: 'Otra dirección',
+  wrong: 'No es correcto.',
+  emailProven: 'Confirmado',
 };
 
 export default es;

@@ -1,3 +1,5 @@
+"""Visitors, how they are known again, and what is noted about them."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -9,13 +11,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex, GinIndex, OpClass
 from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.db import models
-from django.db.models.functions import Now, Upper
+from django.db.models.functions import Lower, Now, Upper
 from django.utils import timezone
 
 from apps.core import limits
 from apps.core.access import Access, Actor
 from apps.core.envelope import EncryptedField
 from apps.core.ids import uuid7
+from apps.visitors.models.identity import IdentitySecret
 from apps.workspaces.models import ApiKey, Member, Workspace
 
 
@@ -40,7 +43,10 @@ class Visitor(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="visitors")
     readable_id = models.CharField(max_length=60)
     name = models.CharField(max_length=limits.NAME_CHARACTERS, blank=True)
-    email = models.EmailField(blank=True, help_text="A claim, unless it is among what was proven. It opens nothing.")
+    email = models.EmailField(blank=True, help_text="A claim, unless it was proven. A claim opens nothing.")
+    email_proven_at = models.DateTimeField(
+        null=True, blank=True, help_text="When the visitor showed with a mailed code that they read this address."
+    )
     external_id = models.CharField(max_length=200, blank=True, help_text="A claim, until it was proven.")
     proven_at = models.DateTimeField(null=True, blank=True, help_text="When the external id was first proven.")
     proven = ArrayField(
@@ -52,6 +58,12 @@ class Visitor(models.Model):
     )
     attributes = models.JSONField(default=dict, blank=True)
     device = models.JSONField(default=dict, blank=True)
+    location = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        help_text="Country, region and city that the last request's address is said to be in. Never from the client.",
+    )
     page_url = models.CharField(max_length=2000, blank=True)
     page_title = models.CharField(max_length=300, blank=True)
     referrer = models.CharField(max_length=2000, blank=True)
@@ -81,6 +93,15 @@ class Visitor(models.Model):
                 | models.Q(proven_at__isnull=False) & ~models.Q(external_id=""),
                 name="visitor_proven_by_id",
             ),
+            models.UniqueConstraint(
+                "workspace",
+                Lower("email"),
+                condition=models.Q(email_proven_at__isnull=False, proven_at=None),
+                name="visitor_email_proven_once",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(email_proven_at=None) | ~models.Q(email=""), name="visitor_proven_email_is_there"
+            ),
             models.UniqueConstraint(fields=["workspace", "id"], name="visitor_in_workspace"),
         ]
         indexes = [
@@ -100,7 +121,13 @@ class Visitor(models.Model):
 
     @property
     def email_proven(self) -> bool:
-        return bool(self.email) and "email" in self.proven
+        """Whether the customer's server has signed the address, or its owner typed the code that was mailed to it."""
+        return bool(self.email) and ("email" in self.proven or self.email_proven_at is not None)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether this is known to be somebody: by the customer's server, or by an address that they read."""
+        return self.proven_at is not None or self.email_proven_at is not None
 
     @property
     def online(self) -> bool:
@@ -136,88 +163,6 @@ class Browser(models.Model):
 
     def __str__(self) -> str:
         return f"Browser of {self.visitor_id}"
-
-
-class IdentityPolicy(models.Model):
-    """Whether a workspace wants its users' ids proven. Without a row: off."""
-
-    class Mode(models.TextChoices):
-        OFF = "off"
-        OPTIONAL = "optional"
-        REQUIRED = "required"
-
-    workspace = models.OneToOneField(Workspace, models.CASCADE, primary_key=True, related_name="identity_policy")
-    mode = models.CharField(max_length=8, choices=Mode, default=Mode.OFF)
-
-    def __str__(self) -> str:
-        return f"{self.workspace_id} {self.mode}"
-
-
-class IdentitySecretQuerySet(models.QuerySet["IdentitySecret"]):
-    def visible_to(self, actor: Actor) -> IdentitySecretQuerySet:
-        """Members see their workspace's; whether they may is the handler's to say."""
-        match actor:
-            case Member():
-                return self.filter(workspace_id=actor.workspace_id)
-            case _:
-                return self.none()
-
-    def active(self) -> IdentitySecretQuerySet:
-        """Those that still prove something."""
-        return self.filter(models.Q(expires_at=None) | models.Q(expires_at__gt=Now()))
-
-
-class IdentitySecret(models.Model):
-    """What a customer's server proves its users' ids with: a secret it shares with us, or the public half of a key it keeps. Two of each at most."""
-
-    class Kind(models.TextChoices):
-        SHARED = "shared", "secret"
-        PUBLIC_KEY = "public_key", "public key"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="identity_secrets")
-    kind = models.CharField(max_length=10, choices=Kind)
-    slot = models.PositiveSmallIntegerField(help_text="1 or 2: there is no third.")
-    secret = EncryptedField(null=True)
-    public_key = models.TextField(blank=True)
-    hint = models.CharField(max_length=16, help_text="Its last four characters, or its fingerprint.")
-    expires_at = models.DateTimeField(null=True, blank=True, help_text="Replaced, and good until then.")
-    last_used_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(db_default=Now())
-
-    workspace_id: UUID
-    objects: ClassVar[IdentitySecretQuerySet] = IdentitySecretQuerySet.as_manager()  # type: ignore[assignment]
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["workspace", "kind", "slot"], name="two_identity_secrets"),
-            models.UniqueConstraint(fields=["workspace", "id"], name="identity_secret_in_workspace"),
-            models.CheckConstraint(condition=models.Q(slot__in=[1, 2]), name="identity_secret_slot"),
-            models.CheckConstraint(
-                condition=models.Q(kind="shared", secret__isnull=False, public_key="")
-                | models.Q(kind="public_key", secret=None) & ~models.Q(public_key=""),
-                name="identity_secret_is_one_thing",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} …{self.hint}"
-
-
-class IdentityHour(models.Model):
-    """How many boots of an hour named a user, by what came of it."""
-
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
-    hour = models.DateTimeField()
-    proven = models.PositiveIntegerField(default=0)
-    claimed = models.PositiveIntegerField(default=0)
-    refused = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "hour"], name="identity_hour_once")]
-
-    def __str__(self) -> str:
-        return f"{self.workspace_id} {self.hour}"
 
 
 class VisitorSession(models.Model):
@@ -270,6 +215,7 @@ class TrackedEvent(models.Model):
         constraints = [models.UniqueConstraint(fields=["visitor", "client_id"], name="tracked_event_once")]
         indexes = [
             models.Index(fields=["visitor", "-occurred_at"], name="tracked_event_recent"),
+            models.Index(fields=["workspace", "visitor", "name", "-occurred_at"], name="tracked_event_rules"),
             # Rows come in the order of their arrival and go in it: an index of a few pages finds those that are due.
             BrinIndex(fields=["received_at"], name="tracked_event_age"),
         ]
@@ -278,61 +224,36 @@ class TrackedEvent(models.Model):
         return self.name
 
 
-class MergeQuerySet(models.QuerySet["Merge"]):
-    def visible_to(self, actor: Actor) -> MergeQuerySet:
-        """Members see their workspace's."""
-        match actor:
-            case Member():
-                return self.filter(workspace_id=actor.workspace_id)
-            case _:
-                return self.none()
+class EmailCode(models.Model):
+    """A code that was mailed to an address, for the visitor who says it is theirs. A former one dies with it."""
 
-
-class Merge(models.Model):
-    """Two visitors became one. The source's row is gone; what pointed at it points at the canonical.
-
-    A merge by hand keeps for a week what is needed to undo it.
-    """
-
-    class Why(models.TextChoices):
-        PROOF = "proof"
-        HAND = "hand"
-
-    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    visitor = models.OneToOneField(Visitor, models.CASCADE, primary_key=True, related_name="+")
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
-    source_id = models.UUIDField()
-    canonical = models.ForeignKey(Visitor, models.CASCADE, related_name="merges")
-    why = models.CharField(max_length=5, choices=Why)
-    member = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
-    counts = models.JSONField(default=dict, help_text="Rows that moved, by table.")
-    before = models.JSONField(default=dict, help_text="Both visitors as they were.")
-    moved = models.JSONField(default=dict, help_text="Keys of the rows that moved, by relation.")
-    made_at = models.DateTimeField(db_default=Now())
-    undone_at = models.DateTimeField(null=True, blank=True)
-
-    canonical_id: UUID
-    objects: ClassVar[MergeQuerySet] = MergeQuerySet.as_manager()  # type: ignore[assignment]
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["source_id"], condition=models.Q(undone_at=None), name="visitor_merged_once"
-            ),
-        ]
-        indexes = [models.Index(fields=["made_at"], condition=~models.Q(moved={}), name="merge_undoable")]
-
-    def __str__(self) -> str:
-        return f"{self.source_id} into {self.canonical_id}"
-
-
-class ExportLink(models.Model):
-    """A link to everything that is kept about a visitor: good once, for a day."""
-
-    token_hash = models.BinaryField(primary_key=True, max_length=32)
-    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
-    visitor = models.ForeignKey(Visitor, models.CASCADE, related_name="+")
-    member = models.ForeignKey(Member, models.CASCADE, related_name="+")
+    issue = models.UUIDField(unique=True)
+    email = models.EmailField()
+    salt = models.BinaryField(
+        max_length=32, null=True, help_text="What the code follows from, until its mail has left."
+    )
+    digest = models.CharField(max_length=200, help_text="The code's slow, keyed hash.")
+    tries = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
 
+    visitor_id: UUID
+    workspace_id: UUID
+
     def __str__(self) -> str:
-        return f"Export of {self.visitor_id}"
+        return f"Code for {self.visitor_id}"
+
+
+class PendingLocation(models.Model):
+    """The address of a visitor's last request, sealed, until a provider has said where it is; an hour at most."""
+
+    visitor = models.OneToOneField(Visitor, models.CASCADE, primary_key=True, related_name="+")
+    workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
+    address = EncryptedField()
+    asked_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    visitor_id: UUID
+
+    def __str__(self) -> str:
+        return f"Where {self.visitor_id} is"
