@@ -142,6 +142,8 @@ MAIL_VIEWER = env.flag("MAIL_VIEWER", default=DEBUG)
 SIGN_UP_OPEN = env.flag("SIGN_UP_OPEN")
 AUTH_USER_MODEL = "workspaces.User"
 LOGIN_URL = "/sign-in/"
+SECOND_STEP_URL = "/sign-in/factor/"
+ENROLMENT_URL = "/settings/second-factor/"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

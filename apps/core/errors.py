@@ -15,6 +15,7 @@ from rest_framework import exceptions, serializers
 from rest_framework.response import Response
 
 from apps.core import limits
+from apps.core.access import FactorNeeded, FactorRequired
 from apps.core.cursors import BadCursor
 from apps.core.live import NotVisible
 
@@ -98,6 +99,12 @@ def _explained(exc: Exception) -> tuple[int, str, str, dict[str, Any], dict[str,
             return 401, _code(exc), str(exc.detail), {}, {"WWW-Authenticate": "Bearer"}
         case exceptions.PermissionDenied():
             return 403, _code(exc, "forbidden"), str(exc.detail), {}, {}
+        case FactorRequired():
+            return 403, "mfa_required", str(exc), {}, {}
+        case FactorNeeded():
+            challenge = {"challenge": exc.challenge} if exc.challenge else {}
+            extra = {"methods": exc.methods, "expires_in": limits.STEP_SECONDS, **challenge}
+            return 401, "mfa_required", str(exc), extra, {"WWW-Authenticate": "Bearer"}
         case PermissionDenied():
             return 403, "forbidden", str(exc) or "You may not do this.", {}, {}
         case Conflict():

@@ -88,6 +88,13 @@ PASSWORD_CHARACTERS = 1000
 CODE_SECONDS = 10 * 60
 CODE_TRIES = 5
 RESET_SECONDS = 3600
+STEP_SECONDS = 10 * 60
+"""How long a sign-in waits for its second factor: time to fetch a phone, not to go for lunch."""
+PASSKEY_SECONDS = 5 * 60
+FACTOR_GRACE_SECONDS = 7 * 24 * 3600
+"""How long those who work somewhere already may go on without the second factor that is asked for now."""
+RECOVERY_CODES = 10
+PASSKEYS = 20
 INVITATION_SECONDS = 7 * 24 * 3600
 PROOF_SECONDS = 30 * 60
 """How long an address counts as proven after its code, until the account is made."""
@@ -150,6 +157,10 @@ MAILS_BY_ADDRESS = Limit("mails_by_address", 10, 3600, 5, Gone.CLOSED)
 CODE_FAILURES = Limit("code_failures", 10, 3600, 10, Gone.CLOSED)
 CODE_FAILURES_BY_ADDRESS = Limit("code_failures_by_address", 30, 3600, 30, Gone.CLOSED)
 """A code dies after five wrong tries; these keep somebody from trying code after code."""
+FACTOR_FAILURES = Limit("factor_failures", 5, 15 * 60, 5, Gone.CLOSED)
+"""By account, for codes of an app, recovery codes and passkeys together: six digits stand a guess of one in 330,000 each time."""
+PASSKEY_CHALLENGES = Limit("passkey_challenges", 30, 300, 15, Gone.CLOSED)
+"""By person: each is a row for some minutes."""
 RESETS = Limit("resets", 2, 3600, 2, Gone.CLOSED)
 RESETS_DAILY = Limit("resets_daily", 5, 24 * 3600, 5, Gone.CLOSED)
 PASSWORD_CHANGES = Limit("password_changes", 5, 15 * 60, 5, Gone.CLOSED)

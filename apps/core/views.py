@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views import View
 
 from apps.core import access
@@ -32,6 +33,8 @@ class Page(View):
             access.check(handler, actor)
         except access.NotIdentified:
             return redirect_to_login(request.get_full_path())
+        except access.FactorRequired:
+            return redirect(settings.ENROLMENT_URL)
         except PermissionDenied:
             ask("edge.refused", actor, request)
             raise
@@ -41,6 +44,8 @@ class Page(View):
         _ = request.POST
         try:
             response: HttpResponseBase = handler(request, *args, **kwargs)
+        except access.FactorNeeded:
+            return redirect(settings.SECOND_STEP_URL)
         except NotVisible as error:
             raise Http404 from error
         except PermissionDenied:

@@ -30,6 +30,7 @@ from apps.workspaces.access_shapes import (
     TokensShape,
     UserSessionShape,
 )
+from apps.workspaces.factors import possession
 from apps.workspaces.live import member_item
 from apps.workspaces.models import ApiKey, Member, OwnershipOffer, UserSession
 from apps.workspaces.shapes import MemberShape, SignedInUser
@@ -83,7 +84,9 @@ class UserSessionView(APIView):
 
 class ConfirmationInput(Input):
     method = serializers.CharField(max_length=40, default="password")
-    proof = serializers.CharField(max_length=1000, trim_whitespace=False)
+    proof = serializers.CharField(
+        max_length=8000, trim_whitespace=False, help_text="The password, the code, or a passkey's answer as JSON text."
+    )
 
 
 class Confirmation(APIView):
@@ -93,13 +96,13 @@ class Confirmation(APIView):
     answers_secrets: ClassVar[bool] = True
 
     @extend_schema(responses=answer(ConfirmationShape))
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def get(self, request: Request) -> Response:
         """Say whether this session was confirmed lately, and by which methods it can be."""
         return Response({"confirmed": self.actor.is_confirmed, "methods": confirmation.open_to(self.actor.user)})
 
     @extend_schema(request=ConfirmationInput, responses={204: None})
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def post(self, request: Request) -> Response:
         """Confirm this session for ten minutes."""
         data = self.checked(ConfirmationInput)
@@ -140,7 +143,7 @@ class Seats(APIView):
     actor: Member
 
     @extend_schema(operation_id="session_workspaces_list", responses=answer(SeatsShape))
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def get(self, request: Request) -> Response:
         """List them by name."""
         return Response({"items": seat_items(self.actor)})
@@ -176,7 +179,10 @@ class Tokens(APIView):
     @extend_schema(request=AppCredentials, responses={201: answer(TokensShape)})
     @allow(public=True)
     def post(self, request: Request) -> Response:
-        """Sign in by address and password; answers a pair of tokens. Name the workspace of each request as X-Workspace."""
+        """Sign in by address and password; answers a pair of tokens. Name the workspace of each request as X-Workspace.
+
+        Answers `mfa_required` with a `challenge` to whoever has a second factor: go on at tokens/factor.
+        """
         try:
             pair, member = tokens.sign_in(request._request, **self.checked(AppCredentials))
         except entry.SignInRefused as refused:
@@ -311,7 +317,7 @@ class MemberView(APIView):
             member = seats.change(member_id, role=data["role"], permissions=data["permissions"], by=self.actor)
         except Member.DoesNotExist as error:
             raise NotVisible from error
-        return Response(member_item(member))
+        return Response(member_item(member, possession.enrolled([member.user_id])))
 
     @extend_schema(responses={204: None})
     @allow(member="users.remove")
@@ -401,4 +407,4 @@ class OwnershipAcceptance(APIView):
             member = seats.accept(by=self.actor)
         except seats.NoOffer as error:
             raise NotVisible from error
-        return Response(member_item(member))
+        return Response(member_item(member, possession.enrolled([member.user_id])))

@@ -74,12 +74,12 @@ class Confirm(Page):
     template = "workspaces/confirm.html"
     actor: Member
 
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def get(self, request: HttpRequest) -> HttpResponse:
         """Ask for the password."""
         return self.render(form=ConfirmForm(), next=request.GET.get("next", ""))
 
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def post(self, request: HttpRequest) -> HttpResponse:
         """Go on where the password is right."""
         form, onwards = ConfirmForm(request.POST), request.POST.get("next", "")
@@ -252,12 +252,12 @@ class Switch(Page):
     template = "workspaces/switch.html"
     actor: Member
 
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show them."""
         return self.render(seats=seat_items(self.actor))
 
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def post(self, request: HttpRequest) -> HttpResponse:
         """Work in another one from here on."""
         wanted = _uuid(request.POST.get("workspace", ""))

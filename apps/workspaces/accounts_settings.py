@@ -100,6 +100,8 @@ class SignInSettings(Page):
         if form.is_valid():
             try:
                 policy.change_policy(workspace, by=self.actor, **form.cleaned_data)
+            except policy.NoMethod as error:
+                form.add_error("methods", str(error))
             except policy.BadDomain as error:
                 form.add_error("domains", str(error))
             else:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from apps.core import limits
-from apps.core.access import allow
+from apps.core.access import FactorNeeded, allow
 from apps.core.limits import Limited
 from apps.core.network import request_address
 from apps.core.slots import ask
@@ -27,11 +27,14 @@ from apps.workspaces.accounts_forms import (
     FirstRunForm,
     WelcomeForm,
 )
+from apps.workspaces.factors import passkeys
 from apps.workspaces.forms import SignInForm
 from apps.workspaces.models import Invitation, Member, SignInCode, SignInMethod, User
 
 CODE_KEY = "code"
 """Where a session keeps which code its browser waits for: address, purpose, where to go then."""
+NEXT_KEY = "next"
+"""Where a session keeps where to go after the second step of signing in."""
 NOTICES = {
     "reset": "Your password is changed. Sign in with it.",
     "password": "Your workspace takes passwords only. Sign in with yours.",
@@ -56,7 +59,7 @@ class SignIn(Page):
     def get(self, request: HttpRequest) -> HttpResponse:
         """Show the form; whoever is in already goes on, and where nobody is yet the first run begins."""
         if hasattr(self, "actor"):
-            return redirect(_onwards(request, request.GET.get("next", "")))
+            return redirect(onwards_of(request, request.GET.get("next", "")))
         if sign_up.is_empty():
             return redirect("first-run")
         form = SignInForm(initial={"email": request.GET.get("email", "")[:254]})
@@ -78,10 +81,13 @@ class SignIn(Page):
                 form.add_error(None, str(refused))
             except entry.MethodRefused:
                 return _await_code(request, form.cleaned_data["email"], Purpose.SIGN_IN, onwards)
+            except FactorNeeded:
+                request.session[NEXT_KEY] = onwards
+                raise
             except Limited as limited:
                 form.add_error(None, f"Too many tries. {wait(limited)}")
             else:
-                return redirect(_onwards(request, onwards))
+                return redirect(onwards_of(request, onwards))
         return self._form(form, onwards, status=422)
 
     def _form(self, form: SignInForm, onwards: str, status: int = 200) -> HttpResponse:
@@ -92,6 +98,7 @@ class SignIn(Page):
             notice=NOTICES.get(self.request.GET.get("notice", "")),
             may_sign_up=settings.SIGN_UP_OPEN,
             account=next(iter(ask("sign-in.account")), None),
+            by_passkey=passkeys.are_possible(),
         )
 
 
@@ -102,7 +109,7 @@ def _await_code(request: HttpRequest, email: str, purpose: Purpose, onwards: str
     return redirect("code")
 
 
-def _onwards(request: HttpRequest, address: str) -> str:
+def onwards_of(request: HttpRequest, address: str) -> str:
     """Return where to go after signing in: the page that was asked for, if it is one of ours."""
     ours = url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure())
     return address if ours else reverse("inbox")
@@ -149,11 +156,15 @@ class Code(Page):
         enter = _enter_known if purpose == Purpose.SIGN_UP else entry.sign_in_by_code
         try:
             enter(request, email, code)
-            target: HttpResponse = redirect(_onwards(request, onwards))
+            target: HttpResponse = redirect(onwards_of(request, onwards))
         except entry.MethodRefused:
             target = to_sign_in("password", email=email)
         except entry.NoSeat:
             target = redirect(onwards if onwards.startswith("/invitations/") else "welcome")
+        except FactorNeeded:
+            request.session.pop(CODE_KEY, None)
+            request.session[NEXT_KEY] = onwards
+            raise
         request.session.pop(CODE_KEY, None)
         return target
 

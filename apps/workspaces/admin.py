@@ -16,6 +16,7 @@ from apps.core.admin import ModelAdmin, ReadOnlyAdmin
 from apps.core.limits import Limited
 from apps.core.network import request_address
 from apps.workspaces import actions
+from apps.workspaces.factors import possession
 from apps.workspaces.models import Member, Messenger, User, Workspace
 
 
@@ -34,6 +35,12 @@ class OperatorSignInForm(AdminAuthenticationForm):
         cleaned: dict[str, Any] = super().clean()
         limits.refund(limits.LOGIN_FAILURES, account)
         return cleaned
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Send whoever has a second factor where it is asked for: nobody comes around it by this page."""
+        super().confirm_login_allowed(user)
+        if possession.has_one(user.pk):
+            raise forms.ValidationError("You have a second factor. Sign in at /sign-in/ first, then come back here.")
 
 
 admin.site.login_form = OperatorSignInForm

@@ -43,7 +43,7 @@ class Session(APIView):
     answers_secrets: ClassVar[bool] = True
 
     @extend_schema(responses=answer(SessionShape))
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def get(self, request: Request) -> Response:
         """Say who is signed in."""
         return Response(session_item(request._request, self.actor))
@@ -51,7 +51,7 @@ class Session(APIView):
     @extend_schema(request=Credentials, responses=answer(SessionShape))
     @allow(public=True)
     def post(self, request: Request) -> Response:
-        """Sign in by address and password; sets the session cookie."""
+        """Sign in by address and password; sets the session cookie. Whoever has a second factor is answered `mfa_required`: see session/factor."""
         try:
             member = entry.sign_in(request._request, **self.checked(Credentials))
         except entry.SignInRefused as refused:
@@ -61,7 +61,7 @@ class Session(APIView):
         return Response(session_item(request._request, member))
 
     @extend_schema(responses={204: None})
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def delete(self, request: Request) -> Response:
         """Sign out."""
         sessions.sign_out(request._request, self.actor)

@@ -44,6 +44,10 @@ class Password:
 methods.register("password", Password())
 
 
+NOT_RIGHT = {"password": "This password isn't right."}
+"""What is said of a proof that is none, where that can be said better than for any."""
+
+
 class ReauthenticationRequired(exceptions.APIException):
     """Who this is was proven too long ago for what is asked."""
 
@@ -57,7 +61,7 @@ class NotProven(exceptions.APIException):
 
     status_code = 403
     default_code = "not_proven"
-    default_detail = "This password isn't right."
+    default_detail = "This isn't right. Try again."
 
 
 def require(member: Member) -> None:
@@ -78,7 +82,7 @@ def confirm(request: Any, member: Member, method: str, proof: str) -> None:
     limits.spend(limits.LOGINS_BY_ADDRESS, limits.address_subject(request_address(request)))
     limits.spend(limits.LOGIN_FAILURES, subject)
     if not known.is_open_to(member.user) or not known.proves(member.user, proof):
-        raise NotProven
+        raise NotProven(NOT_RIGHT.get(method))
     limits.refund(limits.LOGIN_FAILURES, subject)
     user_sessions.confirm(member)
     if member.session_kind == UserSession.Kind.BROWSER and member.session_id is not None:

@@ -12,6 +12,7 @@ from django.db import transaction
 from apps.core import effects, limits
 from apps.core.network import request_address
 from apps.workspaces import actions, codes, policy, sessions, user_sessions
+from apps.workspaces.factors import steps
 from apps.workspaces.models import Member, SignInCode, SignInMethod, User
 from apps.workspaces.sessions import METHOD_KEY, WORKSPACE_KEY
 
@@ -44,8 +45,8 @@ class NoSeat(Exception):
 def sign_in(request: Any, email: str, password: str) -> Member:
     """Sign somebody in by password on this request's session.
 
-    Raises SignInRefused, Limited after too many wrong tries, and MethodRefused to whoever knows the password of an account that has to use
-    a code.
+    Raises SignInRefused, Limited after too many wrong tries, MethodRefused to whoever knows the password of an account that has to use
+    a code, and FactorNeeded.
     """
     return enter(request, authenticated(request, email, password), SignInMethod.PASSWORD)
 
@@ -67,7 +68,7 @@ def authenticated(request: Any, email: str, password: str) -> User:
 def sign_in_by_code(request: Any, email: str, code: str) -> Member:
     """Sign somebody in by a code from their mail.
 
-    Raises CodeRefused, Limited after too many wrong tries, MethodRefused, and NoSeat; after these two the address is proven.
+    Raises CodeRefused, Limited after too many wrong tries, FactorNeeded, MethodRefused, and NoSeat; after these two the address is proven.
     """
     prove_address(request, email, code, SignInCode.Purpose.SIGN_IN)
     user = User.objects.filter(email=email.strip().lower(), is_active=True).first()
@@ -94,21 +95,36 @@ def proven_address(request: Any) -> str | None:
 def enter(request: Any, user: User, method: str, *, into: Member | None = None) -> Member:
     """Begin somebody's session, in the first of their workspaces that takes the method, or in the one that is named.
 
-    The one way to begin one: whoever has proven who they are comes through here. Raises NoSeat, and MethodRefused.
+    The one way in by one proof: whoever has given it comes through here. Raises NoSeat, MethodRefused, and FactorNeeded to whoever has a second
+    factor: their session begins when they have proven that too.
     """
+    member = seat_for(user, method, into)
+    # An address alone mustn't do anything more for whoever has a factor.
+    request.session.pop(PROVEN_KEY, None)
+    steps.require_in_browser(request, user, method, member)
+    return begin(request, user, method, member)
+
+
+def seat_for(user: User, method: str, into: Member | None = None) -> Member:
+    """Return the seat that a session by this method begins in. Raises NoSeat, and MethodRefused."""
     seats = [into] if into else user_sessions.seats_of(user.pk)
     if not seats or not user.is_active:
         raise NoSeat
     member = next((seat for seat in seats if policy.allows(seat.workspace, method)), None)
     if member is None:
         raise MethodRefused
+    return member
+
+
+def begin(request: Any, user: User, method: str, member: Member, *, factor: str = "") -> Member:
+    """Begin the session of somebody who has proven all that is asked of them. ``factor`` names the second proof, where there was one."""
     request.session.pop(PROVEN_KEY, None)
     login(request, user)
     # What follows in this request is in their workspace, as in every later one.
     member = sessions.enter(user, member.workspace_id)
     request.session[WORKSPACE_KEY] = str(member.workspace_id)
     request.session[METHOD_KEY] = str(method)
-    actions.record_sign_in(member, method)
+    actions.record_sign_in(member, f"{method} and {factor}" if factor else method)
     return member
 
 

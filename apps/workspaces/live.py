@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
+from uuid import UUID
 
 from apps.core.access import ANY, Actor, allow
 from apps.core.live import Item, NotVisible, Params, Value, live
+from apps.workspaces.factors import possession
 from apps.workspaces.models import Member, Messenger, Workspace
 from apps.workspaces.shapes import MemberShape, MessengerShape, WorkspaceShape
 
@@ -35,8 +37,8 @@ def messenger_item(messenger: Messenger) -> MessengerShape:
     }
 
 
-def member_item(member: Member) -> MemberShape:
-    """Return a member as other members see them."""
+def member_item(member: Member, enrolled: Collection[UUID]) -> MemberShape:
+    """Return a member as other members see them; ``enrolled`` names the people who have a second factor."""
     return {
         "key": str(member.pk),
         "id": member.pk,
@@ -45,6 +47,7 @@ def member_item(member: Member) -> MemberShape:
         "role": member.role,
         "avatar_url": None,
         "online": member.online,
+        "second_factor": member.user_id in enrolled,
     }
 
 
@@ -76,7 +79,9 @@ class MembersList(Value):
 
     def get(self, actor: Actor, params: Params) -> Item:
         members = Member.objects.visible_to(actor).select_related("user").order_by("created_at")
-        return {"items": [member_item(member) for member in members]}
+        rows = list(members.annotate(is_enrolled=possession.is_enrolled("user_id")))
+        enrolled = {row.user_id for row in rows if row.is_enrolled}
+        return {"items": [member_item(row, enrolled) for row in rows]}
 
 
 @live("workspaces.get")

@@ -15,9 +15,12 @@ from django.db.models.functions import Lower, Now
 from django.utils import timezone
 
 from apps.core import limits
-from apps.core.access import ANY, Access, Actor
+from apps.core.access import ANY, Access, Actor, FactorRequired
 from apps.core.ids import uuid7
 from apps.workspaces import roles
+
+# Django looks for an app's models here.
+from apps.workspaces.factors import models as _factors  # noqa: F401
 
 WEB_ADDRESS = URLValidator(
     ["http", "https"], message="Write an address of the web, such as https://example.com/logo.png."
@@ -74,6 +77,9 @@ class Workspace(models.Model):
     )
     widget_seen_at = models.DateTimeField(null=True, blank=True)
     widget_seen_origin = models.CharField(max_length=255, blank=True)
+    factor_required_at = models.DateTimeField(
+        null=True, blank=True, help_text="Since when everybody here needs a second factor."
+    )
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -166,6 +172,10 @@ class Member(models.Model):
     is_session_stale: bool = False
     is_confirmed: bool = False
     """Whether this session's owner has proven lately who they are."""
+    factor_due_in: timedelta | None = None
+    """How long this member may go on without the second factor that the workspace asks for; None where nothing is asked of them."""
+    is_enrolled: bool = False
+    """Whether they have one; known where the list of members is read."""
 
     class Meta:
         constraints = [
@@ -197,7 +207,14 @@ class Member(models.Model):
         held = hashlib.blake2b(",".join(sorted(self.held)).encode(), digest_size=6).hexdigest()
         return f"workspace:{self.workspace_id}:{held}"
 
+    @property
+    def is_factor_due(self) -> bool:
+        """Whether nothing opens to this member before they have a second factor."""
+        return self.factor_due_in is not None and self.factor_due_in <= timedelta()
+
     def may(self, access: Access) -> bool:
+        if self.is_factor_due and not access.enrolling:
+            raise FactorRequired
         return access.member == ANY or access.member in self.held
 
     def topics(self) -> Iterable[str]:
@@ -357,6 +374,7 @@ class SignInMethod(models.TextChoices):
 
     PASSWORD = "password", "Password"
     CODE = "code", "One-time code by e-mail"
+    PASSKEY = "passkey", "Passkey"
 
 
 class SignInPolicy(models.Model):

@@ -66,6 +66,8 @@ def change_policy(
     }
     if not after["methods"]:
         raise NoMethod("Choose at least one way to sign in.")
+    if after["methods"] == [SignInMethod.PASSKEY]:
+        raise NoMethod("Who has no passkey yet couldn't come in to set one up. Choose another way too.")
     if after["sign_up"] == SignUpMode.DOMAINS and not after["domains"]:
         raise BadDomain("Name at least one domain.")
     changed: dict[str, Any] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, logout
 from django.http import HttpRequest
 
 from apps.core import limits
-from apps.core.access import Actor
+from apps.core.access import Actor, FactorRequired
 from apps.core.hub import Identity
 from apps.core.isolation import scopes
 from apps.core.joined import Entered
@@ -94,6 +95,14 @@ def sign_out(request: Any, member: Member) -> None:
     actions.record_sign_out(member)
 
 
+# Who works here longer than a second factor is asked for has a while to set one up; who comes later sets it up first.
+FACTOR_DUE_IN = f"""
+CASE WHEN ("found"."workspace")."factor_required_at" IS NULL
+  OR EXISTS (SELECT FROM workspaces_passkey AS p WHERE p.user_id = ("found"."base")."user_id")
+  OR EXISTS (SELECT FROM workspaces_authenticator AS a WHERE a.user_id = ("found"."base")."user_id" AND a.confirmed_at IS NOT NULL) THEN NULL
+  WHEN ("found"."base")."created_at" > ("found"."workspace")."factor_required_at" THEN interval '0'
+  ELSE ("found"."workspace")."factor_required_at" + make_interval(secs => {limits.FACTOR_GRACE_SECONDS}) - now() END
+"""
 _SEATS = Entered(Member, "user", "workspace", function="workspaces_enter(%s::uuid, %s::uuid)")
 _MEMBERS = Entered(
     Member,
@@ -107,6 +116,7 @@ _MEMBERS = Entered(
         "session_auth_hash": '("found"."session")."auth_hash"',
         "session_remaining": f'("found"."session")."created_at" + make_interval(secs => {limits.MEMBER_SESSION_SECONDS}) - now()',
         "is_session_stale": f'("found"."session")."seen_at" < now() - make_interval(secs => {limits.SEEN_EVERY_SECONDS})',
+        "factor_due_in": FACTOR_DUE_IN,
         "is_confirmed": f'("found"."session")."confirmed_at" > now() - make_interval(secs => {limits.CONFIRMED_SECONDS})',
     },
 )
@@ -119,6 +129,8 @@ def identify_by_ticket(ticket: str, origin: str | None) -> Identity | None:
     member = None if redeemed is None else member_by_session(redeemed[0], member_id=redeemed[1])
     if member is None or (origin is None and member.session_kind != UserSession.Kind.APP):
         return None
+    if member.is_factor_due:
+        raise FactorRequired
     return _identity(member)
 
 
@@ -128,9 +140,10 @@ def _identity(member: Member) -> Identity:
 
     def renewed() -> Identity | None:
         seat = member_by_session(session_id, member_id=id_)
-        return None if seat is None else _identity(seat)
+        return None if seat is None or seat.is_factor_due else _identity(seat)
 
-    return Identity(actor=member, seconds=member.session_remaining.total_seconds(), renew=renewed)
+    lasts = min(member.session_remaining, member.factor_due_in or timedelta.max)
+    return Identity(actor=member, seconds=lasts.total_seconds(), renew=renewed)
 
 
 @fill("live.present")

@@ -46,6 +46,7 @@ class MemberShape(TypedDict):
     role: str
     avatar_url: str | None
     online: bool
+    second_factor: bool
 
 
 class MembersShape(TypedDict):

@@ -30,7 +30,8 @@ from apps.core.tokens import hash_token
 from apps.workspaces import entry, policy, sessions, user_sessions
 from apps.workspaces.actions import record_sign_in
 from apps.workspaces.events import TokenReused
-from apps.workspaces.models import Member, RefreshToken, SignInMethod, UserSession
+from apps.workspaces.factors import steps
+from apps.workspaces.models import Member, RefreshToken, SignInMethod, User, UserSession
 
 ALGORITHM = "HS256"
 TYPE = "at+jwt"
@@ -56,15 +57,21 @@ class Pair:
 
 
 def sign_in(request: HttpRequest, email: str, password: str) -> tuple[Pair, Member]:
-    """Begin an app's session. Raises SignInRefused, Limited after too many wrong tries, and MethodRefused where no workspace takes a password."""
+    """Begin an app's session. Raises SignInRefused, Limited after too many wrong tries, MethodRefused where no workspace takes a password,
+    and FactorNeeded, with a challenge that the second factor answers."""
     user = entry.authenticated(request, email, password)
-    seats = policy.seats_by(user, SignInMethod.PASSWORD)
-    if not seats:
-        raise entry.MethodRefused
-    member = sessions.enter(user, seats[0].workspace_id)
+    seat = entry.seat_for(user, SignInMethod.PASSWORD)
+    steps.require_in_app(user, SignInMethod.PASSWORD, seat)
+    return begin(request, user, seat)
+
+
+def begin(request: HttpRequest, user: User, seat: Member, *, factor: str = "") -> tuple[Pair, Member]:
+    """Begin the session of an app whose person has proven all that is asked of them."""
+    member = sessions.enter(user, seat.workspace_id)
     with transaction.atomic():
         session = user_sessions.begin_app(request, user)
-        record_sign_in(member, SignInMethod.PASSWORD)
+        method = str(SignInMethod.PASSWORD)
+        record_sign_in(member, f"{method} and {factor}" if factor else method)
         return _issue(session, None), member
 
 

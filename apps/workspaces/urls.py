@@ -11,6 +11,8 @@ from apps.workspaces import (
     demo,
     views,
 )
+from apps.workspaces.factors import api as factors_api
+from apps.workspaces.factors import views as factors_views
 
 api_v1 = [
     path("session", api.Session.as_view()),
@@ -35,6 +37,21 @@ api_v1 = [
     path("members/<uuid:member_id>", access_api.MemberView.as_view()),
     path("ownership", access_api.Ownership.as_view()),
     path("ownership/acceptance", access_api.OwnershipAcceptance.as_view()),
+    path("factors", factors_api.Factors.as_view()),
+    path("factors/app", factors_api.App.as_view()),
+    path("factors/passkeys", factors_api.Passkeys.as_view()),
+    path("factors/passkeys/options", factors_api.PasskeyOptions.as_view()),
+    path("factors/passkeys/<uuid:passkey_id>", factors_api.PasskeyView.as_view()),
+    path("factors/recovery-codes", factors_api.RecoveryCodes.as_view()),
+    path("session/confirmation/options", factors_api.ConfirmationOptions.as_view()),
+    path("session/factor", factors_api.SessionFactor.as_view()),
+    path("session/factor/options", factors_api.SessionFactorOptions.as_view()),
+    path("session/passkey", factors_api.PasskeySession.as_view()),
+    path("session/passkey/options", factors_api.PasskeySessionOptions.as_view()),
+    path("tokens/factor", factors_api.TokensFactor.as_view()),
+    path("tokens/factor/options", factors_api.TokensFactorOptions.as_view()),
+    path("workspace/second-factor", factors_api.Requirement.as_view()),
+    path("members/<uuid:member_id>/factors", factors_api.MemberFactors.as_view()),
     path("live/tickets", api.Tickets.as_view()),
     path("members", api.Members.as_view()),
     path("workspace", api.WorkspaceView.as_view()),
@@ -44,6 +61,26 @@ api_v1 = [
 
 pages = [
     path("sign-in/", accounts_views.SignIn.as_view(), name="sign-in"),
+    path("sign-in/factor/", factors_views.SecondStep.as_view(), name="second-step"),
+    path("sign-in/passkey/", factors_views.PasskeySignIn.as_view(), name="passkey-sign-in"),
+    path("settings/second-factor/", factors_views.Factors.as_view(), name="settings-factors"),
+    path("settings/second-factor/app/", factors_views.App.as_view(), name="settings-app"),
+    path("settings/second-factor/app/draft/", factors_views.AppDraft.as_view(), name="settings-app-draft"),
+    path("settings/second-factor/app/remove/", factors_views.AppRemoval.as_view(), name="settings-app-remove"),
+    path("settings/second-factor/passkeys/", factors_views.Passkeys.as_view(), name="settings-passkeys"),
+    path(
+        "settings/second-factor/passkeys/<uuid:passkey_id>/remove/",
+        factors_views.PasskeyRemoval.as_view(),
+        name="settings-passkey-remove",
+    ),
+    path("settings/second-factor/codes/", factors_views.RecoveryCodes.as_view(), name="settings-recovery-codes"),
+    path("settings/confirm/factor/", factors_views.Confirm.as_view(), name="settings-confirm-factor"),
+    path("settings/security/second-factor/", factors_views.Requirement.as_view(), name="settings-second-factor"),
+    path(
+        "settings/members/<uuid:member_id>/second-factor/",
+        factors_views.MemberFactors.as_view(),
+        name="settings-member-factors",
+    ),
     path("code/", accounts_views.Code.as_view(), name="code"),
     path("sign-up/", accounts_views.SignUp.as_view(), name="sign-up"),
     path("welcome/", accounts_views.Welcome.as_view(), name="welcome"),

@@ -31,7 +31,7 @@ class SignOut(Page):
 
     actor: Member
 
-    @allow(member=ANY)
+    @allow(member=ANY, enrolling=True)
     def post(self, request: HttpRequest) -> HttpResponse:
         """End the session on the server."""
         sign_out(request, self.actor)

@@ -19,6 +19,7 @@ MODELS = [model for model in apps.get_models() if model.__module__.startswith("a
 INSTALLATION = {
     *("Installation", "Bucket", "Job", "WebhookReceipt", "User", "UserSession", "RefreshToken", "Workspace"),
     *("SignInCode", "PasswordReset"),
+    *("Authenticator", "Passkey", "RecoveryCode", "SignInStep", "PasskeyChallenge"),
 }
 """The installation's own tables, people with their ways in and sessions, and the workspaces themselves."""
 ACCOUNTS = ("accounts_api", "accounts_views", "accounts_links", "accounts_settings")
@@ -31,6 +32,8 @@ UNSEEN = {
     ("workspaces/views.py", "Messenger"): "the caller's own workspace, by its actor",
     ("workspaces/views.py", "Workspace"): "the caller's own workspace, by its actor",
     ("workspaces/accounts_views.py", "User"): "whoever has just proven to read the address",
+    ("factors/api.py", "Passkey"): "the caller's own passkeys",
+    ("factors/views.py", "Passkey"): "the caller's own passkeys",
     ("visitors/api.py", "Workspace"): "nobody is known before the boot; the origin decides",
     ("conversations/api.py", "Draft"): "the caller's own drafts",
     ("conversations/views.py", "Draft"): "the caller's own drafts",
@@ -64,7 +67,7 @@ def lookups(source: str) -> Iterator[tuple[str, str]]:
 
 
 def edge_modules() -> list[Path]:
-    return [path for path in (settings.ROOT / "apps").glob("*/*.py") if path.stem in EDGES]
+    return [path for path in (settings.ROOT / "apps").glob("**/*.py") if path.stem in EDGES]
 
 
 def test_every_lookup_at_an_edge_goes_through_what_the_caller_can_see() -> None:

@@ -24,6 +24,7 @@ from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
 from apps.workspaces.models import ApiKey, Invitation, Member, Workspace
 from tests import callers, factories
+from tests.authenticators import code_of, with_app
 from tests.callers import Booted, SignedIn
 from tests.database import as_owner, nothing_happens
 from tests.factories import PASSWORD
@@ -57,6 +58,12 @@ class Scene:
             "member.sign_in_failed": self._fail,
             "member.password_changed": self._change_password,
             "member.password_reset": self._reset,
+            "member.factor_added": self._add_factor,
+            "member.factor_removed": self._remove_factor,
+            "member.factors_reset": self._reset_factors,
+            "member.recovery_codes_made": self._make_recovery_codes,
+            "member.recovery_code_used": self._use_recovery_code,
+            "workspace.second_factor_changed": self._ask_for_factors,
             "member.joined": self._join,
             "invitation.sent": self._invite,
             "invitation.accepted": self._accept,
@@ -127,6 +134,16 @@ class Scene:
         elif name == "member.password_reset":
             passwords.request_reset(email, client_address="192.0.2.1")
             self.link = link_for(email)
+        elif name == "member.factor_added":
+            self.secret = self.agent.post("/factors/app").json()["secret"]
+        elif name in ("member.factor_removed", "member.factors_reset", "member.recovery_codes_made"):
+            with_app(self.agent.member)
+        elif name == "workspace.second_factor_changed":
+            with_app(self.owner.member)
+        elif name == "member.recovery_code_used":
+            _, self.codes = with_app(self.agent.member)
+            self.half_in = callers.nobody()
+            self.half_in.post("/session", {"email": email, "password": PASSWORD})
 
     def _fail(self) -> Entry:
         [owed] = Effect.objects.filter(kind="workspaces.record_failed_sign_in")
@@ -141,6 +158,31 @@ class Scene:
     def _reset(self) -> Entry:
         assert Client().post(self.link, {"password": "nine CANARY lamps"}).status_code == 302
         return self.entry(self.agent.member, self.agent.member)
+
+    def _add_factor(self) -> Entry:
+        assert self.agent.put("/factors/app", {"code": code_of(self.secret)}).status_code == 200
+        return self.entry(self.agent.member, self.agent.member, {"factor": "authenticator app"})
+
+    def _remove_factor(self) -> Entry:
+        assert self.agent.delete("/factors/app").status_code == 204
+        return self.entry(self.agent.member, self.agent.member, {"factor": "authenticator app"})
+
+    def _reset_factors(self) -> Entry:
+        assert self.owner.delete(f"/members/{self.agent.member.pk}/factors").status_code == 204
+        return self.entry(self.owner.member, self.agent.member)
+
+    def _make_recovery_codes(self) -> Entry:
+        assert self.agent.post("/factors/recovery-codes").status_code == 201
+        return self.entry(self.agent.member, self.agent.member)
+
+    def _use_recovery_code(self) -> Entry:
+        proof = {"method": "recovery_code", "proof": self.codes[0]}
+        assert self.half_in.post("/session/factor", proof).status_code == 200
+        return self.entry(self.agent.member, self.agent.member, {"left": 9})
+
+    def _ask_for_factors(self) -> Entry:
+        assert self.owner.put("/workspace/second-factor", {"everyone": True}).status_code == 200
+        return self.entry(self.owner.member, self.workspace, {"required": "on"})
 
     def _join(self) -> Entry:
         self._change_sign_in()
@@ -165,7 +207,7 @@ class Scene:
         return self.entry(self.owner.member, invitation, {"role": "viewer"})
 
     def _change_sign_in(self) -> Entry:
-        body = {"methods": ["password", "code"], "sign_up": "domains", "domains": ["team.example"]}
+        body = {"methods": ["password", "code", "passkey"], "sign_up": "domains", "domains": ["team.example"]}
         assert self.owner.put("/workspace/sign-in", body).status_code == 200
         said = {
             "sign_up": {"before": "invited", "after": "domains"},

@@ -26,6 +26,7 @@ from apps.core.volatile import volatile
 from apps.core.webhooks import WebhookMessage, WebhookReceiver
 from apps.workspaces.models import Member, Workspace
 from tests import callers, factories
+from tests.authenticators import with_app
 from tests.callers import Booted, SignedIn, refusal
 from tests.database import nothing_happens
 from tests.live import LiveThread, wait_until
@@ -92,6 +93,14 @@ def receive(provider: str) -> Any:
     answer: Any = Receiver.as_view()(RequestFactory().post("/", {}, "application/json")).render()
     answer.json = lambda: json.loads(answer.content)
     return answer
+
+
+def half_in(member: SignedIn) -> callers.Caller:
+    """Return a browser in which a member has given their password, and is asked for their second factor."""
+    with_app(member.member)
+    caller = callers.nobody()
+    caller.post("/session", {"email": member.member.user.email, "password": factories.PASSWORD})
+    return caller
 
 
 def calls(people: People, name: str) -> tuple[Call, Call]:
@@ -194,6 +203,18 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
                 return who.put("/widget/visitor/email", {"code": "000000"})
 
             return lambda: type_wrongly(people.visitor), lambda: type_wrongly(people.other_visitor)
+        case "factor_failures":
+
+            def wrong_factor(caller: callers.Caller) -> Any:
+                # From another address each time, so that only the account's limit is reached.
+                caller.client.defaults["REMOTE_ADDR"] = f"192.0.2.{next(numbers) + 1}"
+                return caller.post("/session/factor", {"method": "totp", "proof": "no code"})
+
+            steps = [half_in(people.agent), half_in(people.other_agent)]
+            return lambda: wrong_factor(steps[0]), lambda: wrong_factor(steps[1])
+        case "passkey_challenges":
+            path = "/session/confirmation/options"
+            return lambda: people.agent.post(path), lambda: people.other_agent.post(path)
         case "password_changes":
 
             def guess(who: SignedIn) -> Any:
@@ -318,7 +339,7 @@ def test_a_limit_lets_its_number_through_and_refuses_the_next_for_as_long_as_it_
     "name",
     [
         *("visitor_messages", "new_conversations", "identify", "visitor_uploads", "tracked_events", "boots_by_address"),
-        *("failed_identities", "visitor_exports"),
+        *("failed_identities", "visitor_exports", "factor_failures", "passkey_challenges"),
     ],
 )
 def test_what_is_refused_is_not_done(people: People, name: str) -> None:
@@ -704,6 +725,7 @@ def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_
         *("login_failures", "logins_by_address", "audit_exports", "code_failures", "code_failures_by_address"),
         *("password_changes", "sign_ups", "invitations", "invitations_new", "keys_made", *IN_SILENCE),
         *("failed_identities", "visitor_exports", "email_code_failures", "location_lookups"),
+        *("factor_failures", "passkey_challenges"),
     }
 
 

@@ -53,6 +53,7 @@ SETTINGS, INBOX, CHANGES = (
 )
 PEOPLE, TOKENS = f"{WORKSPACES}test_user_sessions.py::test_", f"{WORKSPACES}test_tokens.py::test_"
 ONCE = f"{CORE}test_idempotency.py::test_"
+FACTORS, ASKED = f"{WORKSPACES}test_factors.py::test_", f"{WORKSPACES}test_factor_requirement.py::test_"
 KEYS, SEATS = f"{WORKSPACES}test_keys.py::test_", f"{WORKSPACES}test_seats.py::test_"
 VISITOR, MESSAGES = f"{VISITORS}test_visitors.py::test_", f"{CONVERSATIONS}test_messages.py::test_"
 
@@ -319,11 +320,12 @@ CASES = {
         ),
     ),
     "A07": Case(
-        "keys, ownership and identity secrets without having proven lately who one is",
+        "keys, ownership, identity secrets and second factors without having proven lately who one is",
         "403 reauth_required, nothing changed",
         (
             f"{PEOPLE}what_is_sensitive_asks_again_who_this_is_after_ten_minutes",
             f"{SEATS}both_sides_prove_again_who_they_are",
+            f"{FACTORS}factors_are_changed_by_whoever_has_proven_lately_who_they_are",
             f"{PROOF}a_secret_is_shown_and_revoked_by_whoever_has_proven_lately_who_they_are",
         ),
     ),
@@ -333,6 +335,7 @@ CASES = {
         (
             f"{SIGN_IN}the_session_is_another_one_after_signing_in",
             f"{CODES}the_sessions_id_is_another_one_after_the_code",
+            f"{FACTORS}the_sessions_id_is_another_one_at_each_step",
         ),
     ),
     "A09": Case(
@@ -348,6 +351,18 @@ CASES = {
         "a session cookie or an access token that was never given, or is another's with one letter changed",
         "401",
         (f"{TOKENS}a_token_that_isn_t_one_of_ours_opens_nothing",),
+    ),
+    "A11": Case(
+        "a session or token by password alone where everyone needs a second factor, by API, page and socket",
+        "403 mfa_required and 4403 everywhere but enrolment",
+        (
+            f"{ASKED}after_that_nothing_opens_but_enrolment_for_sessions_and_tokens",
+            f"{ASKED}pages_lead_to_enrolment",
+            f"{ASKED}a_socket_is_closed_when_the_days_are_over_and_none_opens",
+            f"{ASKED}those_who_were_there_have_seven_days",
+            f"{ASKED}api_keys_go_on_working",
+            f"{FACTORS}whoever_has_a_factor_is_asked_for_it_before_a_session_begins",
+        ),
     ),
     # One-time codes
     "O01": Case(
@@ -861,6 +876,7 @@ CASES = {
             f"{PROOF}a_secret_is_nowhere_in_clear",
             f"{KEYS}a_key_is_made_with_scopes_shown_once_and_kept_as_a_hash",
             f"{TOKENS}no_token_is_kept_in_clear",
+            f"{FACTORS}neither_the_secret_nor_a_recovery_code_is_kept_in_clear",
         ),
     ),
     "K04": Case(
@@ -881,7 +897,6 @@ CATALOGUE = {
 """How many cases of each kind the design names, numbered from 1."""
 
 ABSENT = {
-    "A11": "Nobody can be made to use a second factor yet.",
     "J": "Nothing is imported.",
     "M": "No mail comes in, and none goes out but to people about their own way in.",
     "E": "No webhooks go out.",

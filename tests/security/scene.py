@@ -56,6 +56,7 @@ class Scene:
         members = {role: callers.signed_in(self.workspace, role) for role in ("viewer", "agent", "admin", "owner")}
         self.agent, self.subordinate = members["agent"], factories.make_member(self.workspace, "viewer")
         self.session = _another_session(self.agent)
+        self.passkey = uuid4()
         self.refresh_token = callers.tokens_of(self.agent.member)["refresh_token"]
         self.foreigner = callers.signed_in(self.elsewhere, "owner")
         self.visitor, self.other = callers.booted(self.workspace, name="Maya"), callers.booted(self.workspace)
@@ -142,6 +143,7 @@ class Scene:
             "member_id": self.subordinate.pk,
             "key_id": self.key,
             "session_id": self.session,
+            "passkey_id": self.passkey,
             "attachment_id": self.attachment,
             "invitation_id": self.invitation.pk,
             "mail": "0" * 32,

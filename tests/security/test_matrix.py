@@ -15,14 +15,20 @@ from uuid import uuid4
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
 from django.http import HttpResponseBase
 
 from apps.core.access import ANY, Access
 from apps.core.endpoints import Endpoint, endpoints
 from apps.visitors import email_proof
 from apps.workspaces import codes, invitations
+from apps.workspaces.factors import authenticators, enrolment, passkeys
+from apps.workspaces.factors.models import Passkey
+from apps.workspaces.models import UserSession
+from apps.workspaces.user_sessions import SESSION_ID_KEY
 from tests import factories
-from tests.callers import API, App, Booted, SignedIn
+from tests.authenticators import Device, code_of, with_app
+from tests.callers import API, App, Booted, SignedIn, nobody
 from tests.database import nothing_happens
 from tests.mailing import code_for, link_for
 from tests.security.cases import case
@@ -130,6 +136,53 @@ def seat_in(scene: Scene, person: Person) -> dict[str, Any]:
     return {"workspace": str(caller.member.workspace_id)} if person.kind == "member" else {}
 
 
+def first_code(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return the first code of an app that the member who calls has begun to set up."""
+    if person.kind != "member":
+        return {"code": "000000"}
+    caller: Any = person.caller
+    return {"code": code_of(authenticators.secret_of(authenticators.draft(caller.member.user)))}
+
+
+def new_passkey(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return a passkey that the member who calls has just made, in the session that they call in."""
+    if person.kind != "member":
+        return {"name": "Mine", "credential": {}}
+    caller: Any = person.caller
+    session = UserSession.objects.filter(user=caller.member.user).earliest("created_at")
+    if isinstance(caller, SignedIn):
+        session = UserSession.objects.get(pk=caller.client.session[SESSION_ID_KEY])
+    caller.member.session_id = session.pk
+    options = passkeys.registration_options(caller.member.user, enrolment.holder_of(caller.member))
+    return {"name": "Mine", "credential": Device(settings.PUBLIC_URL, passkeys.host()).make(options)}
+
+
+def own_passkey(scene: Scene, person: Person) -> dict[str, Any]:
+    """Give the member who calls the passkey that the address names."""
+    caller: Any = person.caller
+    if person.kind == "member" and person.own:
+        user, id_ = caller.member.user, scene.passkey
+        made = {"user": user, "name": "Old", "credential_id": id_.bytes, "public_key": b"", "sign_count": 0}
+        Passkey.objects.get_or_create(pk=id_, defaults={**made, "backed_up": False})
+    return {"name": "Mine"}
+
+
+def challenge(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return what the agent's app was answered, who has a second factor."""
+    if person.kind == "ended":
+        return {"challenge": "mfa_"}
+    with_app(scene.agent.member)
+    asked = nobody().post("/tokens", credentials(scene, person))
+    return {"challenge": asked.json()["error"]["challenge"]}
+
+
+def answered_challenge(scene: Scene, person: Person) -> dict[str, Any]:
+    """Return that challenge with the code that answers it."""
+    asked = challenge(scene, person)
+    app = authenticators.of(scene.agent.member.user_id)
+    return {**asked, "method": "totp", "proof": code_of(authenticators.secret_of(app)) if app else "000000"}
+
+
 RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/session"): Right(body=credentials),
     ("DELETE", "/api/v1/session"): Right(204),
@@ -165,6 +218,37 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/settings/password/"): Right(
         302, form=True, body=always(present=factories.PASSWORD, password="nine lamps in a row")
     ),
+    ("POST", "/api/v1/factors/app"): Right(201),
+    ("PUT", "/api/v1/factors/app"): Right(body=first_code),
+    ("DELETE", "/api/v1/factors/app"): Right(404),
+    ("POST", "/api/v1/factors/passkeys"): Right(201, new_passkey),
+    ("POST", "/api/v1/factors/passkeys/options"): Right(400),
+    ("PATCH", "/api/v1/factors/passkeys/<uuid:passkey_id>"): Right(body=own_passkey),
+    ("DELETE", "/api/v1/factors/passkeys/<uuid:passkey_id>"): Right(404),
+    ("POST", "/api/v1/factors/recovery-codes"): Right(409),
+    ("POST", "/api/v1/session/confirmation/options"): Right(400),
+    ("POST", "/api/v1/session/factor"): Right(400),
+    ("POST", "/api/v1/session/factor/options"): Right(401),
+    ("POST", "/api/v1/session/passkey"): Right(400),
+    ("POST", "/api/v1/session/passkey/options"): Right(400),
+    ("POST", "/api/v1/tokens/factor"): Right(201, answered_challenge),
+    ("POST", "/api/v1/tokens/factor/options"): Right(body=challenge),
+    ("PUT", "/api/v1/workspace/second-factor"): Right(body=always(everyone=False)),
+    ("DELETE", "/api/v1/members/<uuid:member_id>/factors"): Right(204),
+    ("GET", "/sign-in/factor/"): Right(302),
+    ("POST", "/sign-in/factor/"): Right(302, form=True),
+    ("GET", "/sign-in/passkey/"): Right(302),
+    ("POST", "/sign-in/passkey/"): Right(422, form=True),
+    ("GET", "/settings/second-factor/app/"): Right(302),
+    ("POST", "/settings/second-factor/app/"): Right(302, form=True, body=always(code="000000")),
+    ("POST", "/settings/second-factor/app/draft/"): Right(302, form=True),
+    ("POST", "/settings/second-factor/app/remove/"): Right(302, form=True),
+    ("POST", "/settings/second-factor/passkeys/"): Right(422, form=True),
+    ("POST", "/settings/second-factor/passkeys/<uuid:passkey_id>/remove/"): Right(404, form=True),
+    ("POST", "/settings/second-factor/codes/"): Right(302, form=True),
+    ("POST", "/settings/confirm/factor/"): Right(302, form=True, body=always(code="000000")),
+    ("POST", "/settings/security/second-factor/"): Right(302, form=True),
+    ("POST", "/settings/members/<uuid:member_id>/second-factor/"): Right(302, form=True),
     ("POST", "/api/v1/session/confirmation"): Right(204, always(proof=factories.PASSWORD)),
     ("DELETE", "/api/v1/sessions"): Right(204),
     ("DELETE", "/api/v1/sessions/<uuid:session_id>"): Right(204),

@@ -51,7 +51,7 @@ def test_members_see_each_other_and_nobody_else(workspace: Workspace, agent: Sig
     callers.signed_in(factories.make_workspace("Other"), name="Stranger")
     items = agent.get("/members").json()["items"]
     assert {item["id"] for item in items} == {str(agent.member.pk), str(owner.member.pk)}
-    assert set(items[0]) == {"key", "id", "name", "email", "role", "avatar_url", "online"}
+    assert set(items[0]) == {"key", "id", "name", "email", "role", "avatar_url", "online", "second_factor"}
 
 
 def test_a_person_has_one_seat_a_workspace(workspace: Workspace, agent: SignedIn) -> None:

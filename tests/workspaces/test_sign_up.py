@@ -240,6 +240,7 @@ def test_a_workspace_that_only_invites_is_joined_by_nobody_else(
     "body",
     [
         {"methods": [], "sign_up": "invited", "domains": []},
+        {"methods": ["passkey"], "sign_up": "invited", "domains": []},
         {"methods": ["telepathy"], "sign_up": "invited", "domains": []},
         {"methods": ["code"], "sign_up": "everybody", "domains": []},
         {"methods": ["code"], "sign_up": "domains", "domains": []},
@@ -257,7 +258,7 @@ def test_a_policy_that_makes_no_sense_is_refused(owner: SignedIn, body: dict[str
     with nothing_happens():
         assert refusal(owner.put("/workspace/sign-in", body)) == (400, "invalid")
     assert owner.get("/workspace/sign-in").json() == {
-        "methods": ["password", "code"],
+        "methods": ["password", "code", "passkey"],
         "sign_up": "invited",
         "domains": [],
     }
@@ -270,7 +271,7 @@ def test_a_policy_is_changed_once_and_on_record(owner: SignedIn, workspace: Work
         assert owner.put("/workspace/sign-in", body).json() == body
     entry = AuditEntry.objects.get(action="workspace.sign_in_changed")
     assert entry.details == {
-        "methods": {"before": ["password", "code"], "after": ["code"]},
+        "methods": {"before": ["password", "code", "passkey"], "after": ["code"]},
         "fields": ["methods"],
     }
     assert SignInPolicy.objects.get().methods == ["code"]

@@ -22,6 +22,8 @@ def blank() -> list[Endpoint]:
 def _row(endpoint: Endpoint) -> tuple[object, ...]:
     access = endpoint.access or Access()
     permission = "any permission" if access.member == ANY else access.member
+    if access.enrolling:
+        permission = f"{permission}, enrolling"
     return endpoint.verb, endpoint.name, permission, access.key, access.visitor, access.public
 
 
@@ -31,6 +33,7 @@ def access_page() -> str:
 
 `manage.py access` prints this table. `LIVE` is a [live query](live-queries.md), `TELL` what a client may tell over its socket. A member needs the
 permission that is named, “any permission” means every member;
+“enrolling” also one who has yet to set up the second factor that their workspace asks for;
 an API key needs the scope that is named. Which role holds which permission: [roles.md](roles.md).
 May somebody call a handler, they still see only what is theirs; anything else is a 404, as for an id that never was.
 
