@@ -16,7 +16,7 @@ from apps.conversations.inbox import fold_counts
 from apps.core import effects, idempotency, limits, streams, webhooks
 from apps.visitors import email_proof, exports, identity, location, separating, tracking
 from apps.visitors.actions import forget_ended_sessions
-from apps.workspaces import codes, passwords, user_sessions
+from apps.workspaces import codes, failures, passwords, user_sessions
 from apps.workspaces.actions import forget_ended_tickets
 from apps.workspaces.factors import steps
 
@@ -44,6 +44,7 @@ JOBS = {
     "forget ended tickets": Job(forget_ended_tickets, 3600, "bulk"),
     "forget ended codes": Job(codes.forget_ended, 3600, "bulk"),
     "forget sign-ins that waited for a second factor": Job(steps.forget_ended, 3600, "bulk"),
+    "forget old failed sign-ins": Job(failures.forget_old, 3600, "bulk"),
     "forget ended links to passwords": Job(passwords.forget_ended, 3600, "bulk"),
     "forget members' ended sessions": Job(user_sessions.forget_ended, 3600, "bulk"),
     "forget kept answers": Job(idempotency.forget_old, 3600, "bulk"),

@@ -135,10 +135,13 @@ def _author(by: Actor) -> dict[str, Any]:
 
 
 def _bind(ids: Sequence[UUID], message: Message, by: Actor) -> None:
-    if isinstance(by, ApiKey):
-        # A key uploads nothing, so no file is one that it may send.
-        raise AttachmentGone
-    uploader = {"visitor_id": by.pk} if isinstance(by, Visitor) else {"member_id": by.pk}
+    match by:
+        case ApiKey():
+            uploader = {"key_id": by.pk}
+        case Visitor():
+            uploader = {"visitor_id": by.pk}
+        case _:
+            uploader = {"member_id": by.pk}
     bound = Attachment.objects.filter(
         pk__in=ids, workspace_id=message.workspace_id, message=None, staged_until__gt=clock.now(), **uploader
     ).update(message=message)

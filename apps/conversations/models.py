@@ -216,7 +216,7 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
             case Member():
                 return self.filter(sent | models.Q(member=actor), workspace_id=actor.workspace_id)
             case ApiKey():
-                return self.filter(sent, workspace_id=actor.workspace_id)
+                return self.filter(sent | models.Q(key=actor), workspace_id=actor.workspace_id)
             case Visitor():
                 sent &= models.Q(message__conversation__visitor_id=actor.pk, message__public_seq__isnull=False)
                 return self.filter(sent | models.Q(visitor=actor), workspace_id=actor.workspace_id)
@@ -231,6 +231,7 @@ class Attachment(models.Model):
     workspace = models.ForeignKey(Workspace, models.CASCADE, related_name="+")
     member = models.ForeignKey(Member, models.SET_NULL, null=True, related_name="+")
     visitor = models.ForeignKey(Visitor, models.CASCADE, null=True, related_name="+")
+    key = models.ForeignKey(ApiKey, models.SET_NULL, null=True, related_name="+", db_index=False)
     message = models.ForeignKey(Message, models.CASCADE, null=True, related_name="attachments")
     file = models.FileField(upload_to="attachments", max_length=200)
     name = models.CharField(max_length=200)

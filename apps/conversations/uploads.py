@@ -31,7 +31,7 @@ from apps.core.live import NotVisible
 from apps.core.shapes import answer
 from apps.core.views import Page
 from apps.visitors.models import Visitor
-from apps.workspaces.models import Member
+from apps.workspaces.models import ApiKey, Member
 
 FORM_BYTES = 64 * 1024
 """What a form may need around its file. A body that announces more is refused before a byte of it is read."""
@@ -45,7 +45,7 @@ class Attachments(APIView):
     """Files waiting for their message."""
 
     parser_classes = [MultiPartParser]
-    actor: Member | Visitor
+    actor: Member | Visitor | ApiKey
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         announced = request.META.get("CONTENT_LENGTH") or ""
@@ -54,7 +54,7 @@ class Attachments(APIView):
         super().initial(request, *args, **kwargs)
 
     @extend_schema(request={"multipart/form-data": UploadInput}, responses={201: answer(StagedShape)})
-    @allow(member="conversations.reply", visitor=True)
+    @allow(member="conversations.reply", visitor=True, key="conversations.reply")
     def post(self, request: Request) -> Response:
         """Upload one file; it waits an hour for the message that names it."""
         limits.spend(limits.VISITOR_UPLOADS if self.actor.kind == "visitor" else limits.MEMBER_UPLOADS, self.actor.pk)
@@ -74,6 +74,7 @@ class Attachments(APIView):
             workspace_id=self.actor.workspace_id,
             member=self.actor if isinstance(self.actor, Member) else None,
             visitor=self.actor if isinstance(self.actor, Visitor) else None,
+            key=self.actor if isinstance(self.actor, ApiKey) else None,
             name=name,
             content_type=inspected.content_type,
             size=len(inspected.content),
@@ -85,7 +86,7 @@ class Attachments(APIView):
         return Response({**attachment_item(attachment), "expires_at": attachment.staged_until}, status=201)
 
 
-def _stage(attachment: Attachment, content: bytes, by: Member | Visitor) -> None:
+def _stage(attachment: Attachment, content: bytes, by: Member | Visitor | ApiKey) -> None:
     """Keep the file, then its row; where either fails nothing is left of both. Raises NoSpace."""
     name = attachment.file.field.generate_filename(attachment, uuid.uuid4().hex)
     storage = attachment.file.storage

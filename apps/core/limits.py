@@ -99,6 +99,20 @@ INVITATION_SECONDS = 7 * 24 * 3600
 PROOF_SECONDS = 30 * 60
 """How long an address counts as proven after its code, until the account is made."""
 SIGN_UP_DOMAINS = 20
+FAILURES_TOLD = 10
+"""Failed sign-ins of an account in a day that its owner is told of."""
+FAILURE_DAYS = 30
+SSO_ISSUER_CHARACTERS = 500
+SSO_CLIENT_CHARACTERS = 255
+SSO_SECRET_CHARACTERS = 1000
+SSO_SUBJECT_CHARACTERS = 255
+"""OpenID Connect's own limit."""
+SSO_ATTEMPT_SECONDS = 10 * 60
+"""How long somebody may take at their provider."""
+SSO_ATTEMPTS = 5
+"""How many single sign-ons one browser may have begun: tabs."""
+SSO_CLOCK_SLACK_SECONDS = 60
+SSO_METADATA_SECONDS = 3600
 NEW_WORKSPACE_SECONDS = 7 * 24 * 3600
 """A workspace is new for a week: it may invite fewer people."""
 MEMBER_SESSION_IDLE_SECONDS = 7 * 24 * 3600
@@ -165,6 +179,12 @@ RESETS = Limit("resets", 2, 3600, 2, Gone.CLOSED)
 RESETS_DAILY = Limit("resets_daily", 5, 24 * 3600, 5, Gone.CLOSED)
 PASSWORD_CHANGES = Limit("password_changes", 5, 15 * 60, 5, Gone.CLOSED)
 """By member: whoever finds an open dashboard shouldn't guess the password in it."""
+SSO_BY_ADDRESS = Limit("sso_by_address", 60, 300, 60, Gone.CLOSED)
+"""Begun and ended single sign-ons: an office of thirty behind one address starts the day together."""
+SSO_TESTS = Limit("sso_tests", 20, 3600, 10, Gone.CLOSED)
+"""By workspace: each asks somebody else's server three times."""
+SSO_KEY_FETCHES = Limit("sso_key_fetches", 12, 3600, 3, Gone.CLOSED)
+"""By issuer, for a key that isn't known: providers change theirs a few times a year, and forged tokens name what they like."""
 SIGN_UPS = Limit("sign_ups", 5, 3600, 5, Gone.CLOSED)
 INVITATIONS_NEW = Limit("invitations_new", 20, 24 * 3600, 20, Gone.CLOSED)
 INVITATIONS = Limit("invitations", 100, 24 * 3600, 50, Gone.CLOSED)

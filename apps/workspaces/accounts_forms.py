@@ -9,10 +9,11 @@ from django import forms
 from django.core.validators import RegexValidator
 
 from apps.core import limits
+from apps.workspaces.beginnings import NEW_WORKSPACE
 from apps.workspaces.models import Member, SignInMethod, SignInPolicy, SignUpMode
+from apps.workspaces.sso.models import SsoConnection
 
 PASSWORD_HELP = "At least 8 characters. A few words in a row are easier to remember than signs."
-NEW_WORKSPACE = "new"
 ROLE_NAMES = {role.value: role.label for role in Member.Role}
 
 
@@ -173,7 +174,8 @@ class SignInPolicyForm(forms.Form):
         choices=SignInMethod.choices,
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": "Choose at least one way to sign in."},
-        help_text="Without passwords nobody can guess one. It counts from everybody's next sign-in.",
+        help_text="Without passwords nobody can guess one. It counts from everybody's next sign-in. "
+        "With single sign-on alone, owners keep the other ways: a provider that fails locks nobody out.",
     )
     sign_up = forms.ChoiceField(label="Who may join", choices=SignUpMode.choices, widget=forms.RadioSelect)
     domains = forms.CharField(
@@ -188,6 +190,9 @@ class SignInPolicyForm(forms.Form):
     def __init__(self, row: SignInPolicy, data: Any = None) -> None:
         initial = {"methods": row.methods, "sign_up": row.sign_up, "domains": "\n".join(row.domains)}
         super().__init__(data, initial=initial)
+        if not SsoConnection.objects.filter(pk=row.workspace_id).exists():
+            offered = [choice for choice in SignInMethod.choices if choice[0] != SignInMethod.OIDC]
+            self.fields["methods"].choices = offered  # type: ignore[attr-defined]
 
     def clean_domains(self) -> list[str]:
         return [line.strip() for line in self.cleaned_data["domains"].splitlines() if line.strip()]

@@ -15,8 +15,10 @@ from apps.core.network import request_address
 from apps.core.views import Page
 from apps.workspaces import entry, invitations, passwords, policy, sign_up
 from apps.workspaces.accounts_forms import AccountForm, AddressForm, NewPasswordForm
-from apps.workspaces.accounts_views import account_of, enter_new, to_sign_in
+from apps.workspaces.accounts_views import enter_new, to_sign_in
+from apps.workspaces.beginnings import account_of
 from apps.workspaces.models import Invitation, Member, SignInMethod, User
+from apps.workspaces.sso import connections
 
 
 class Reset(Page):
@@ -129,8 +131,13 @@ class InvitationPage(Page):
     def _page(self, request: HttpRequest, invitation: Invitation, form: AccountForm, status: int = 200) -> HttpResponse:
         user = account_of(invitation.email)
         by_password = user is not None and any(policy.seats_by(user, SignInMethod.PASSWORD))
+        connection = connections.usable(invitation.workspace_id)
+        sso = f"{reverse('sso-go', args=[invitation.workspace_id])}?{urlencode({'invitation': self.kwargs['token']})}"
         shown = self.render(
             status=status,
+            sso=sso if connection else None,
+            sso_label=connection.label if connection else "",
+            by_sso_only=policy.policy_of(invitation.workspace).methods == [SignInMethod.OIDC],
             invitation=invitation,
             form=form,
             has_account=user is not None,

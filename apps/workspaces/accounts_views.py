@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -19,14 +18,9 @@ from apps.core.limits import Limited
 from apps.core.network import request_address
 from apps.core.slots import ask
 from apps.core.views import Page
-from apps.workspaces import codes, entry, invitations, policy, sign_up
-from apps.workspaces.accounts_forms import (
-    NEW_WORKSPACE,
-    AddressForm,
-    CodeForm,
-    FirstRunForm,
-    WelcomeForm,
-)
+from apps.workspaces import beginnings, codes, entry, invitations, policy, sign_up
+from apps.workspaces.accounts_forms import AddressForm, CodeForm, FirstRunForm, WelcomeForm
+from apps.workspaces.beginnings import NEW_WORKSPACE
 from apps.workspaces.factors import passkeys
 from apps.workspaces.forms import SignInForm
 from apps.workspaces.models import Invitation, Member, SignInCode, SignInMethod, User
@@ -74,6 +68,11 @@ class SignIn(Page):
             form.errors.pop("password", None)
             if "email" not in form.errors:
                 return _await_code(request, form.cleaned_data["email"], Purpose.SIGN_IN, onwards)
+        elif request.POST.get("by") == SignInMethod.OIDC:
+            form.errors.pop("password", None)
+            if "email" not in form.errors:
+                asked = {"domain": policy.domain_of(form.cleaned_data["email"]), "next": onwards}
+                return HttpResponseRedirect(f"{reverse('sso')}?{urlencode(asked)}")
         elif valid:
             try:
                 entry.sign_in(request, **form.cleaned_data)
@@ -225,8 +224,8 @@ class Welcome(Page):
         """Show what waits for this address."""
         if (email := entry.proven_address(request)) is None:
             return redirect("sign-up")
-        places = _places(email)
-        return self._form(email, places, WelcomeForm(_choices(places), is_new=account_of(email) is None))
+        places = beginnings.places(email)
+        return self._form(email, places, WelcomeForm(_choices(places), is_new=beginnings.account_of(email) is None))
 
     @allow(public=True)
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -234,12 +233,12 @@ class Welcome(Page):
         sent = request.POST
         if (email := entry.proven_address(request)) is None:
             return redirect("sign-up")
-        places, user = _places(email), account_of(email)
+        places, user = beginnings.places(email), beginnings.account_of(email)
         form = WelcomeForm(_choices(places), sent, is_new=user is None)
         if form.is_valid():
             chosen = form.cleaned_data
             try:
-                member = _begin(email, user, places[chosen["place"]], chosen)
+                member = beginnings.begin(email, user, places[chosen["place"]], chosen)
             except ValidationError as error:
                 form.add_error("password", error)
             except sign_up.AddressTaken:
@@ -256,19 +255,6 @@ class Welcome(Page):
         )
 
 
-def account_of(email: str) -> User | None:
-    """Return the account that an address has."""
-    return User.objects.filter(email=email).first()
-
-
-def _places(email: str) -> dict[str, Any]:
-    """Return where whoever reads this address may begin: invitations, workspaces of its domain, one of their own (None)."""
-    invited = {str(invitation.pk): invitation for invitation in invitations.waiting_for(email)}
-    taken = {invitation.workspace_id for invitation in invited.values()}
-    joinable = {str(workspace.pk): workspace for workspace in policy.joinable_by(email) if workspace.pk not in taken}
-    return {**invited, **joinable, **({NEW_WORKSPACE: None} if settings.SIGN_UP_OPEN else {})}
-
-
 def _choices(places: dict[str, Any]) -> list[tuple[str, str]]:
     def words(place: Any) -> str:
         if place is None:
@@ -280,29 +266,9 @@ def _choices(places: dict[str, Any]) -> list[tuple[str, str]]:
     return [(key, words(place)) for key, place in places.items()]
 
 
-@transaction.atomic
-def _begin(email: str, user: User | None, place: Any, chosen: dict[str, Any]) -> Member:
-    """Make the account where there is none, and take the seat. Raises ValidationError, AddressTaken, Closed, Ended."""
-    if user is None:
-        password = chosen["password"]
-        workspace = getattr(place, "workspace", place)
-        if workspace is not None:
-            sign_up.require_a_way_in(workspace, password)
-        names = (chosen["workspace"] if place is None else workspace.name,)
-        user = sign_up.account_for(email, name=chosen["name"], password=password, workspace_names=names)
-    if not user.is_active:
-        raise sign_up.Closed
-    if place is None:
-        return sign_up.found_workspace(user, chosen["workspace"])
-    if isinstance(place, Invitation):
-        return invitations.accept(place, user)
-    return sign_up.join_by_domain(user, place)
-
-
 def enter_new(request: HttpRequest, member: Member, *, has_password: bool) -> HttpResponse:
     """Begin the session of somebody whose address is proven and who has just got a seat; by the password they have just chosen where it must be."""
-    methods = [SignInMethod.CODE, *([SignInMethod.PASSWORD] if has_password else [])]
-    method = next((each for each in methods if policy.allows(member.workspace, each)), None)
+    method = beginnings.way_in(member, has_password=has_password)
     if method is None:
         return to_sign_in("joined", email=member.user.email)
     entry.enter(request, member.user, method, into=member)

@@ -23,6 +23,7 @@ from apps.workspaces.events import (
     KeyRevoked,
     MemberAdded,
     MemberChanged,
+    MemberLeft,
     MemberLetIn,
     MemberLockedOut,
     MemberRemoved,
@@ -38,6 +39,10 @@ from apps.workspaces.models import ApiKey, Member, Messenger, Ticket, User, Work
 
 PRESENCE = Exemption("presence of members", "one statement notes everybody who is at a dashboard of this live process")
 TICKETS = Exemption("tickets", "who holds one is known only when it is found; the clock deletes those that nobody used")
+
+
+class SessionOver(Exception):
+    """The session, or the seat in which it was used, has just been ended."""
 
 
 class LastOwner(ValueError):
@@ -76,9 +81,19 @@ def change_role(member: Member, role: str, *, by: Actor) -> None:
 @transaction.atomic
 def remove_member(member: Member, *, by: Actor) -> None:
     """Take a seat away, at once for requests and within seconds for open sockets. Raises LastOwner."""
+    _give_up(member, MemberRemoved(actor=by, member=member, user=member.user))
+
+
+@transaction.atomic
+def leave(member: Member) -> None:
+    """Give one's own seat up, with the keys that one made. Raises LastOwner."""
+    _give_up(member, MemberLeft(actor=member, member=member, user=member.user))
+
+
+def _give_up(member: Member, event: MemberRemoved) -> None:
     keep_an_owner(member, becoming=None)
-    _revoke_keys_of(member, by=by)
-    emit(MemberRemoved(actor=by, member=member, user=member.user))
+    _revoke_keys_of(member, by=event.actor)
+    emit(event)
     Member.objects.filter(pk=member.pk).delete()
 
 
@@ -218,10 +233,23 @@ def touch_members(ids: Iterable[Any]) -> None:
         )
 
 
+@transaction.atomic
 def issue_ticket(member: Member) -> str:
-    """Hand out a ticket for one live socket, good for thirty seconds. Only its hash is kept."""
+    """Hand out a ticket for one live socket, good for thirty seconds. Only its hash is kept.
+
+    Raises SessionOver where the session or the seat is being taken away at this moment.
+    """
     assert member.session_id is not None, "only who has signed in gets a ticket"
     token = secrets.token_hex(32)
+    with connection.cursor() as cursor:
+        # Waits for whoever is deleting either, and keeps them until the ticket is there.
+        cursor.execute(
+            "SELECT FROM workspaces_usersession AS session, workspaces_member AS member "
+            "WHERE session.id = %s AND member.id = %s FOR KEY SHARE",
+            [member.session_id, member.pk],
+        )
+        if cursor.fetchone() is None:
+            raise SessionOver
     Ticket.objects.create(
         token_hash=hash_token(token),
         workspace_id=member.workspace_id,

@@ -78,7 +78,10 @@ class Tickets(APIView):
     @allow(member=ANY)
     def post(self, request: Request) -> Response:
         """Hand out a ticket: one socket, thirty seconds."""
-        ticket = actions.issue_ticket(self.actor)
+        try:
+            ticket = actions.issue_ticket(self.actor)
+        except actions.SessionOver as error:
+            raise exceptions.NotAuthenticated from error
         return Response({"ticket": ticket, "expires_in": limits.TICKET_SECONDS, "live_url": settings.LIVE_SOCKET_URL})
 
 

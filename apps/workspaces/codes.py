@@ -62,14 +62,19 @@ def redeem_code(email: str, code: str, purpose: Purpose, *, client_address: str)
     email = email.strip().lower()
     account, address = limits.account_subject(email), limits.address_subject(client_address)
     limits.spend_all(Charge(limits.CODE_FAILURES_BY_ADDRESS, address), Charge(limits.CODE_FAILURES, account))
-    issue, digest = _tried(email, purpose)
-    if not mailed_secrets.fits(code, digest) or issue is None:
-        return False
-    used = SignInCode.objects.filter(issue=issue, used_at=None).update(used_at=Now(), salt=None)
+    used = use_code(email, code, purpose)
     if used:
         limits.give_back(limits.CODE_FAILURES_BY_ADDRESS, address)
         limits.refund(limits.CODE_FAILURES, account)
-    return bool(used)
+    return used
+
+
+def use_code(email: str, code: str, purpose: Purpose) -> bool:
+    """Use a code up, for a caller who counts wrong ones. Returns whether it was the right one, in time, the first time."""
+    issue, digest = _tried(email, purpose)
+    if not mailed_secrets.fits(code, digest) or issue is None:
+        return False
+    return bool(SignInCode.objects.filter(issue=issue, used_at=None).update(used_at=Now(), salt=None))
 
 
 def _tried(email: str, purpose: Purpose) -> tuple[uuid.UUID | None, str | None]:
@@ -93,9 +98,9 @@ def may_use(email: str, purpose: Purpose) -> bool:
     if user is not None:
         # Without any seat a code still proves the address, for an invitation.
         seats = user_sessions.seats_of(user.pk)
-        by_code = any(policy.allows(seat.workspace, SignInMethod.CODE) for seat in seats)
-        return user.is_active and (by_code or not seats or purpose == Purpose.SIGN_UP)
-    if purpose == Purpose.SIGN_IN:
+        by_code = any(policy.takes(seat, SignInMethod.CODE) for seat in seats)
+        return user.is_active and (by_code or not seats or purpose != Purpose.SIGN_IN)
+    if purpose != Purpose.SIGN_UP:
         return False
     with scopes.every_workspace(policy.SEATS):
         invited = Invitation.objects.waiting().filter(email=email).exists()

@@ -1,6 +1,6 @@
 """Proving again who one is, before what is sensitive: a session that was left open must not give a workspace away.
 
-A way to prove it is a kind of this family: a password here; a mailed code or a passkey join by registering.
+A way to prove it is a kind of this family: a password and a mailed code here; others join by registering.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from rest_framework import exceptions
 from apps.core import limits
 from apps.core.kinds import Family
 from apps.core.network import request_address
-from apps.workspaces import user_sessions
-from apps.workspaces.models import Member, User, UserSession
+from apps.workspaces import codes, policy, user_sessions
+from apps.workspaces.factors import possession
+from apps.workspaces.models import Member, SignInCode, SignInMethod, User, UserSession
 
 
 class Method(Protocol):
@@ -41,7 +42,20 @@ class Password:
         return check_password(proof, user.password)
 
 
+class MailedCode:
+    """A code that was mailed, for whoever signs in without a password and has nothing better: nobody but they reads it."""
+
+    def is_open_to(self, user: User) -> bool:
+        by_password = user.has_usable_password() and policy.seats_by(user, SignInMethod.PASSWORD)
+        return not by_password and not possession.has_one(user.pk)
+
+    def proves(self, user: User, proof: str) -> bool:
+        digits = "".join(proof.split())
+        return codes.use_code(user.email, digits, SignInCode.Purpose.CONFIRM)
+
+
 methods.register("password", Password())
+methods.register("code", MailedCode())
 
 
 NOT_RIGHT = {"password": "This password isn't right."}
@@ -61,7 +75,15 @@ class NotProven(exceptions.APIException):
 
     status_code = 403
     default_code = "not_proven"
-    default_detail = "This isn't right. Try again."
+    default_detail = "This isn't right, or not any more. Try again."
+
+
+class NotOpen(exceptions.APIException):
+    """This method isn't for this person."""
+
+    status_code = 409
+    default_code = "method_not_open"
+    default_detail = "Confirm that it is you by your password."
 
 
 def require(member: Member) -> None:
@@ -73,6 +95,13 @@ def require(member: Member) -> None:
 def open_to(user: User) -> list[str]:
     """Return the slugs of the methods that somebody can use."""
     return [slug for slug, method in methods.all().items() if method.is_open_to(user)]
+
+
+def mail_code(request: HttpRequest, member: Member) -> None:
+    """Have a code mailed that confirms a member's session. Over a limit nothing is done and nothing is said. Raises NotOpen."""
+    if not methods["code"].is_open_to(member.user):
+        raise NotOpen
+    codes.request_code(member.user.email, SignInCode.Purpose.CONFIRM, client_address=request_address(request))
 
 
 def confirm(request: Any, member: Member, method: str, proof: str) -> None:

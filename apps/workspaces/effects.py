@@ -6,18 +6,13 @@ Payloads hold ids. What a mail's code or link is, is made here, when the mail is
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import transaction
 
 from apps.core import mailed_secrets
-from apps.core.access import System
 from apps.core.clock import now
 from apps.core.effects import Hopeless, effect
-from apps.core.events import emit
-from apps.core.isolation import scopes
 from apps.core.mail.delivery import deliver
 from apps.core.models import Effect
-from apps.workspaces import codes, invitations, letters, passwords, user_sessions
-from apps.workspaces.events import SignInFailed
+from apps.workspaces import codes, failures, invitations, letters, passwords
 from apps.workspaces.models import Invitation, PasswordReset, SignInCode, User
 
 SOON = (1.0, 5.0, 20.0, 60.0, 120.0)
@@ -77,10 +72,17 @@ def mail_password_changed(owed: Effect) -> None:
 def record_failed_sign_in(owed: Effect) -> None:
     """Put a failed sign-in on record in each workspace of whom it was tried as."""
     user = User.objects.filter(pk=owed.payload["user"]).first()
-    with transaction.atomic():
-        for seat in user_sessions.seats_of(user.pk) if user else []:
-            with scopes.workspace(seat.workspace_id):
-                emit(SignInFailed(actor=System("sign-in"), member=seat, method=owed.payload["method"]))
+    if user is not None:
+        failures.record(user, owed.payload["method"], effect=owed.key)
+
+
+@effect("workspaces.mail_failures")
+def mail_failures(owed: Effect) -> None:
+    """Tell somebody by mail that others seem to try to get in as them."""
+    user = User.objects.filter(pk=owed.payload["user"], is_active=True).first()
+    if user is not None:
+        by_password = passwords.may_reset(user) and user.has_usable_password()
+        deliver(letters.failures(_address("/reset/") if by_password else None), to=user.email, key=owed.key)
 
 
 def _require(secret: str | None, is_in_time: bool) -> None:

@@ -110,7 +110,7 @@ def seat_for(user: User, method: str, into: Member | None = None) -> Member:
     seats = [into] if into else user_sessions.seats_of(user.pk)
     if not seats or not user.is_active:
         raise NoSeat
-    member = next((seat for seat in seats if policy.allows(seat.workspace, method)), None)
+    member = next((seat for seat in seats if policy.takes(seat, method)), None)
     if member is None:
         raise MethodRefused
     return member
@@ -124,13 +124,21 @@ def begin(request: Any, user: User, method: str, member: Member, *, factor: str 
     member = sessions.enter(user, member.workspace_id)
     request.session[WORKSPACE_KEY] = str(member.workspace_id)
     request.session[METHOD_KEY] = str(method)
+    if method == SignInMethod.OIDC and not factor:
+        # A workspace's own provider vouches to that workspace alone: what is the person's everywhere asks for a proof of their own.
+        user_sessions.leave_unconfirmed(uuid.UUID(request.session[user_sessions.SESSION_ID_KEY]))
     actions.record_sign_in(member, f"{method} and {factor}" if factor else method)
     return member
 
 
 def go_over(request: Any, member: Member) -> bool:
-    """Let a session that is open go on in another of its user's workspaces, if that takes how it was begun. Returns whether it does."""
-    if not policy.allows(member.workspace, request.session.get(METHOD_KEY, "")):
+    """Let a session that is open go on in another of its user's workspaces, if that takes how it was begun. Returns whether it does.
+
+    A workspace's own provider vouches to that workspace alone: elsewhere whoever runs it would be anybody they like.
+    """
+    method = request.session.get(METHOD_KEY, "")
+    is_elsewhere = request.session.get(WORKSPACE_KEY) != str(member.workspace_id)
+    if (method == SignInMethod.OIDC and is_elsewhere) or not policy.takes(member, method):
         return False
     request.session[WORKSPACE_KEY] = str(member.workspace_id)
     return True

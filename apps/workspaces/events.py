@@ -238,6 +238,14 @@ class MemberRemoved(MemberEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MemberLeft(MemberRemoved):
+    """A member gave their seat up; their sockets close."""
+
+    name = "member.left"
+    phrase = "left the workspace"
+
+
+@dataclass(frozen=True, kw_only=True)
 class MemberLockedOut(MemberEvent):
     """An operator deactivated a member's account; their sockets close."""
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from apps.core import limits
 from apps.core.mail.letter import Letter
 from apps.workspaces.models import Invitation, SignInCode
 
 NOT_YOU = "If you didn't ask for this, you can ignore it: nobody gets in without it."
 
+CODES = {
+    SignInCode.Purpose.SIGN_IN: ("Your code to sign in to Opencom", "Your code to sign in"),
+    SignInCode.Purpose.SIGN_UP: ("Your code to go on with Opencom", "Prove that this address is yours"),
+    SignInCode.Purpose.CONFIRM: ("Your code to confirm that it is you", "Confirm that it is you"),
+}
+"""What the mail with a code is called, by what the code is for."""
+
 
 def code(code: str, purpose: str) -> Letter:
     """A one-time code."""
-    signing_up = purpose == SignInCode.Purpose.SIGN_UP
+    subject, heading = CODES[SignInCode.Purpose(purpose)]
     return Letter(
-        subject="Your code to go on with Opencom" if signing_up else "Your code to sign in to Opencom",
-        heading="Prove that this address is yours" if signing_up else "Your code to sign in",
+        subject=subject,
+        heading=heading,
         paragraphs=("Enter this code on the page that asked for it. It works once, for 10 minutes.",),
         code=code,
         footnote=f"{NOT_YOU} Tell this code to no one, whoever asks.",
@@ -51,6 +59,25 @@ def password_changed(reset_address: str) -> Letter:
         paragraphs=("Everywhere else you were signed in, you have been signed out.",),
         action=("This wasn't me", reset_address),
         footnote="If it was you, there is nothing to do.",
+    )
+
+
+def failures(reset_address: str | None) -> Letter:
+    """The news that sign-ins keep failing. Without an address there is no password to change."""
+    what_to_do = (
+        "Set a new password if yours is short, or used elsewhere too."
+        if reset_address
+        else "There is no password to guess."
+    )
+    return Letter(
+        subject="Sign-ins to your Opencom account keep failing",
+        heading="Somebody can't get in as you",
+        paragraphs=(
+            f"{limits.FAILURES_TOLD} times or more within a day somebody tried to sign in with your address, and couldn't.",
+            f"If that was you, ask for a code by mail instead. If it wasn't, nobody got in. {what_to_do}",
+        ),
+        action=("Set a new password", reset_address) if reset_address else None,
+        footnote="We write this at most once a day. Tell your codes and your password to no one, whoever asks.",
     )
 
 

@@ -174,8 +174,6 @@ class Member(models.Model):
     """Whether this session's owner has proven lately who they are."""
     factor_due_in: timedelta | None = None
     """How long this member may go on without the second factor that the workspace asks for; None where nothing is asked of them."""
-    is_enrolled: bool = False
-    """Whether they have one; known where the list of members is read."""
 
     class Meta:
         constraints = [
@@ -375,6 +373,7 @@ class SignInMethod(models.TextChoices):
     PASSWORD = "password", "Password"
     CODE = "code", "One-time code by e-mail"
     PASSKEY = "passkey", "Passkey"
+    OIDC = "oidc", "Single sign-on"
 
 
 class SignInPolicy(models.Model):
@@ -407,6 +406,7 @@ class SignInCode(models.Model):
     class Purpose(models.TextChoices):
         SIGN_IN = "sign_in"
         SIGN_UP = "sign_up"
+        CONFIRM = "confirm"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField()
@@ -503,3 +503,21 @@ class Invitation(models.Model):
     @property
     def expired(self) -> bool:
         return self.expires_at <= timezone.now()
+
+
+class FailedSignIn(models.Model):
+    """A sign-in that failed, on record once however often its effect runs; kept for as long as it may matter."""
+
+    effect = models.CharField(primary_key=True, max_length=200, help_text="The key of the effect that recorded it.")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["user", "created_at"], name="failed_sign_ins_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} at {self.created_at}"
+
+
+# Models of the package beside this module, which point at those above.
+from apps.workspaces.sso import models as sso_models  # noqa: E402, F401

@@ -125,7 +125,7 @@ def reset_password(token: str, password: str) -> User:
 def may_reset(user: User) -> bool:
     """Say whether a password is of any use to somebody: a workspace takes it, or they have none yet."""
     seats = user_sessions.seats_of(user.pk)
-    return user.is_active and (not seats or any(policy.allows(s.workspace, SignInMethod.PASSWORD) for s in seats))
+    return user.is_active and (not seats or any(policy.takes(s, SignInMethod.PASSWORD) for s in seats))
 
 
 def _set(user: User, password: str, event: type[MemberEvent]) -> None:

@@ -16,6 +16,7 @@ from apps.core.isolation.scopes import Exemption
 from apps.workspaces import user_sessions
 from apps.workspaces.events import SignInPolicyChanged
 from apps.workspaces.models import Member, SignInMethod, SignInPolicy, SignUpMode, User, Workspace
+from apps.workspaces.sso.models import SsoConnection
 
 SEATS = Exemption("ways in", "where somebody works, is invited or may join is asked before they are in any workspace")
 DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
@@ -33,9 +34,8 @@ def policy_of(workspace: Workspace) -> SignInPolicy:
     """Return the workspace's policy, or the one that holds where it made none."""
     with scopes.workspace(workspace.pk):
         found = SignInPolicy.objects.filter(workspace=workspace).first()
-    return found or SignInPolicy(
-        workspace=workspace, methods=list(SignInMethod.values), sign_up=SignUpMode.INVITED, domains=[]
-    )
+    unasked = [method for method in SignInMethod.values if method != SignInMethod.OIDC]
+    return found or SignInPolicy(workspace=workspace, methods=unasked, sign_up=SignUpMode.INVITED, domains=[])
 
 
 def allows(workspace: Workspace, method: str) -> bool:
@@ -43,9 +43,16 @@ def allows(workspace: Workspace, method: str) -> bool:
     return method in policy_of(workspace).methods
 
 
+def takes(seat: Member, method: str) -> bool:
+    """Say whether somebody may take their seat by this method. Where only single sign-on is allowed an owner has every other way as well:
+    a provider that is down, or set up wrongly, locks nobody out for good."""
+    methods = policy_of(seat.workspace).methods
+    return method in methods or (methods == [SignInMethod.OIDC] and seat.role == Member.Role.OWNER)
+
+
 def seats_by(user: User, method: str) -> list[Member]:
     """Return the seats that somebody may take by this method."""
-    return [seat for seat in user_sessions.seats_of(user.pk) if allows(seat.workspace, method)]
+    return [seat for seat in user_sessions.seats_of(user.pk) if takes(seat, method)]
 
 
 @transaction.atomic
@@ -62,12 +69,14 @@ def change_policy(
     after = {
         "methods": [method for method in SignInMethod.values if method in methods],
         "sign_up": SignUpMode(sign_up).value,
-        "domains": _domains(workspace, domains),
+        "domains": own_domains(workspace, domains),
     }
     if not after["methods"]:
         raise NoMethod("Choose at least one way to sign in.")
     if after["methods"] == [SignInMethod.PASSKEY]:
         raise NoMethod("Who has no passkey yet couldn't come in to set one up. Choose another way too.")
+    if SignInMethod.OIDC in after["methods"] and not SsoConnection.objects.filter(pk=workspace.pk).exists():
+        raise NoMethod("Set single sign-on up first.")
     if after["sign_up"] == SignUpMode.DOMAINS and not after["domains"]:
         raise BadDomain("Name at least one domain.")
     changed: dict[str, Any] = {
@@ -81,7 +90,8 @@ def change_policy(
     return row
 
 
-def _domains(workspace: Workspace, texts: Sequence[str]) -> list[str]:
+def own_domains(workspace: Workspace, texts: Sequence[str]) -> list[str]:
+    """Return domains as they are kept. Raises BadDomain for what isn't a domain of somebody who works here."""
     domains = list(dict.fromkeys(text.strip().lower().removeprefix("@") for text in texts if text.strip()))
     if len(domains) > limits.SIGN_UP_DOMAINS:
         raise BadDomain(f"At most {limits.SIGN_UP_DOMAINS} domains.")
@@ -90,10 +100,15 @@ def _domains(workspace: Workspace, texts: Sequence[str]) -> list[str]:
     # Otherwise a workspace could offer seats to a company it has nothing to do with, and look like that company's own.
     addresses = Member.objects.filter(workspace=workspace).values_list("user__email", flat=True)
     own = {domain_of(address) for address in addresses}
-    kept = set(policy_of(workspace).domains)
+    kept = {*policy_of(workspace).domains, *_sso_domains(workspace)}
     if foreign := [domain for domain in domains if domain not in own | kept]:
         raise BadDomain(f"Nobody in this workspace has an address of {foreign[0]}.")
     return domains
+
+
+def _sso_domains(workspace: Workspace) -> list[str]:
+    connection = SsoConnection.objects.filter(pk=workspace.pk).first()
+    return connection.domains if connection else []
 
 
 def domain_of(email: str) -> str:

@@ -74,6 +74,8 @@ def accept_with_new_account(invitation: Invitation, *, name: str, password: str)
 
 def require_a_way_in(workspace: Workspace, password: str) -> None:
     """Raise ValidationError where somebody without a password couldn't come back."""
+    if policy.policy_of(workspace).methods == [SignInMethod.OIDC]:
+        raise ValidationError(f"{workspace.name} is entered by single sign-on only.")
     if not password and not policy.allows(workspace, SignInMethod.CODE):
         raise ValidationError(f"{workspace.name} is entered by password: choose one.")
 

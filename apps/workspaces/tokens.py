@@ -185,7 +185,7 @@ def member_of_token(request: HttpRequest, token: str) -> Member | None:
     if named is None and len(user_sessions.seats_of(member.user_id)) > 1:
         scopes.leave()
         raise Invalid("You work in several workspaces: name one as X-Workspace.", "workspace_required")
-    if not policy.allows(member.workspace, SignInMethod.PASSWORD):
+    if not policy.takes(member, SignInMethod.PASSWORD):
         scopes.leave()
         return None
     if member.is_session_stale:

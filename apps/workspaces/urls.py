@@ -8,11 +8,15 @@ from apps.workspaces import (
     accounts_settings,
     accounts_views,
     api,
+    confirmation_views,
     demo,
+    leaving,
+    sign_up_api,
     views,
 )
 from apps.workspaces.factors import api as factors_api
 from apps.workspaces.factors import views as factors_views
+from apps.workspaces.sso import urls as sso
 
 api_v1 = [
     path("session", api.Session.as_view()),
@@ -25,6 +29,12 @@ api_v1 = [
     path("invitations/<uuid:invitation_id>/mail", accounts_api.InvitationMail.as_view()),
     path("workspace/sign-in", accounts_api.SignInPolicyView.as_view()),
     path("session/confirmation", access_api.Confirmation.as_view()),
+    path("session/confirmation/codes", confirmation_views.ConfirmationCodes.as_view()),
+    path("sign-up", sign_up_api.SignUp.as_view()),
+    path("sign-up/codes", sign_up_api.SignUpCodes.as_view()),
+    path("sign-up/code", sign_up_api.SignUpProof.as_view()),
+    path("password/resets", sign_up_api.PasswordResets.as_view()),
+    path("session/seat", leaving.Seat.as_view()),
     path("session/workspaces", access_api.Seats.as_view()),
     path("sessions", access_api.UserSessions.as_view()),
     path("sessions/<uuid:session_id>", access_api.UserSessionView.as_view()),
@@ -57,9 +67,11 @@ api_v1 = [
     path("workspace", api.WorkspaceView.as_view()),
     path("workspace/messenger", api.MessengerView.as_view()),
     path("workspace/security", api.SecurityView.as_view()),
+    *sso.api_v1,
 ]
 
 pages = [
+    *sso.pages,
     path("sign-in/", accounts_views.SignIn.as_view(), name="sign-in"),
     path("sign-in/factor/", factors_views.SecondStep.as_view(), name="second-step"),
     path("sign-in/passkey/", factors_views.PasskeySignIn.as_view(), name="passkey-sign-in"),
@@ -101,6 +113,8 @@ pages = [
     path("settings/profile/", access_views.Profile.as_view(), name="settings-profile"),
     path("settings/sessions/", access_views.Sessions.as_view(), name="settings-sessions"),
     path("settings/confirm/", access_views.Confirm.as_view(), name="settings-confirm"),
+    path("settings/confirm/code/", confirmation_views.ConfirmByCode.as_view(), name="settings-confirm-code"),
+    path("settings/leave/", leaving.Leave.as_view(), name="settings-leave"),
     path("workspaces/", access_views.Switch.as_view(), name="workspaces"),
     path("settings/security/", views.Security.as_view(), name="settings-security"),
     path("settings/members/invitations/", accounts_settings.Invite.as_view(), name="invite"),

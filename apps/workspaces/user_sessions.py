@@ -140,6 +140,12 @@ def confirm(member: Member) -> None:
     member.is_confirmed = True
 
 
+def leave_unconfirmed(id_: UUID) -> None:
+    """Have a session that has just begun ask for a proof before what is sensitive, which others needn't for a while."""
+    long_ago = Now() - timedelta(seconds=limits.CONFIRMED_SECONDS)
+    UserSession.objects.filter(pk=id_).update(confirmed_at=long_ago)
+
+
 def moved(id_: UUID, session_key: str, auth_hash: str) -> None:
     """Follow a browser's session to its new key: Django gives it one whenever what it may changes."""
     UserSession.objects.filter(pk=id_).update(session_key=session_key, auth_hash=auth_hash)

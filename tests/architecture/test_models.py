@@ -18,12 +18,13 @@ from apps.core.access import System
 MODELS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]
 INSTALLATION = {
     *("Installation", "Bucket", "Job", "WebhookReceipt", "User", "UserSession", "RefreshToken", "Workspace"),
-    *("SignInCode", "PasswordReset"),
     *("Authenticator", "Passkey", "RecoveryCode", "SignInStep", "PasskeyChallenge"),
+    *("SignInCode", "PasswordReset", "LinkedIdentity", "FailedSignIn"),
 }
 """The installation's own tables, people with their ways in and sessions, and the workspaces themselves."""
 ACCOUNTS = ("accounts_api", "accounts_views", "accounts_links", "accounts_settings")
 EDGES = ("api", "views", *ACCOUNTS, "access_api", "access_views", "uploads", "live", "directory", "inbox", "boot")
+EDGES += ("sign_up_api", "confirmation_views", "leaving", "sso/api", "sso/views")
 EDGES += ("people_api", "people_views", "identity_api", "identity_views")
 UNSEEN = {
     ("core/live.py", "Installation"): "the installation's own row",
@@ -34,6 +35,7 @@ UNSEEN = {
     ("workspaces/accounts_views.py", "User"): "whoever has just proven to read the address",
     ("factors/api.py", "Passkey"): "the caller's own passkeys",
     ("factors/views.py", "Passkey"): "the caller's own passkeys",
+    ("workspaces/sign_up_api.py", "User"): "whoever has just proven to read the address",
     ("visitors/api.py", "Workspace"): "nobody is known before the boot; the origin decides",
     ("conversations/api.py", "Draft"): "the caller's own drafts",
     ("conversations/views.py", "Draft"): "the caller's own drafts",

@@ -23,6 +23,9 @@ from apps.visitors import erasure, identity
 from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
 from apps.workspaces.models import ApiKey, Invitation, Member, Workspace
+from apps.workspaces.sso import connections, identities
+from apps.workspaces.sso.id_tokens import Identity
+from apps.workspaces.sso.models import LinkedIdentity, SsoConnection
 from tests import callers, factories
 from tests.authenticators import code_of, with_app
 from tests.callers import Booted, SignedIn
@@ -103,6 +106,14 @@ class Scene:
             "identity.secret_created": self._make_secret,
             "identity.secret_shown": self._show_secret,
             "identity.secret_revoked": self._revoke_secret,
+            "workspace.sso_set_up": self._set_sso_up,
+            "workspace.sso_changed": self._change_sso,
+            "workspace.sso_removed": self._remove_sso,
+            "workspace.sso_failed": self._fail_sso,
+            "member.joined_by_sso": self._join_by_sso,
+            "member.identity_linked": self._link_identity,
+            "member.identity_unlinked": self._unlink_identity,
+            "member.left": self._leave,
             "audit.exported": self._export,
             "audit.retention_changed": self._change_retention,
         }
@@ -234,6 +245,12 @@ class Scene:
         actions.remove_member(Member.objects.get(pk=self.agent.member.pk), by=self.owner.member)
         return expected
 
+    def _leave(self) -> Entry:
+        said = {"user": str(self.agent.member.user_id), "role": "agent"}
+        expected = self.entry(self.agent.member, self.agent.member, said)
+        actions.leave(Member.objects.get(pk=self.agent.member.pk))
+        return expected
+
     def _lock_out(self) -> Entry:
         actions.deactivate_user(self.agent.member.user, by=System("admin"), operator=self.operator)
         return self.entry(System(), self.agent.member, {"operator": str(self.operator.pk)})
@@ -241,6 +258,48 @@ class Scene:
     def _let_in(self) -> Entry:
         actions.activate_user(self.agent.member.user, by=System("admin"), operator=self.operator)
         return self.entry(System(), self.agent.member, {"operator": str(self.operator.pk)})
+
+    def _sso(self, **fields: Any) -> SsoConnection:
+        values = {"issuer": "https://93.184.216.34", "client_id": "opencom", "client_secret": "CANARY of a client"}
+        more = {"label": "Corp", "domains": ["team.example"], "joins_as": "viewer"}
+        return connections.set_up(self.workspace, by=self.owner.member, **{**values, **more, **fields})  # type: ignore[arg-type]
+
+    def _set_sso_up(self) -> Entry:
+        self._sso()
+        return self.entry(self.owner.member, self.workspace, {"issuer": "https://93.184.216.34"})
+
+    def _change_sso(self) -> Entry:
+        self._sso()
+        self._sso(label="Corporation")
+        said = {
+            "label": {"before": "Corp", "after": "Corporation"},
+            "client_secret": {},
+            "fields": ["client_secret", "label"],
+        }
+        return self.entry(self.owner.member, self.workspace, said)
+
+    def _remove_sso(self) -> Entry:
+        self._sso()
+        connections.remove(self.workspace, by=self.owner.member)
+        return self.entry(self.owner.member, self.workspace, {"issuer": "https://93.184.216.34"})
+
+    def _fail_sso(self) -> Entry:
+        identities.record_failure(self.workspace, "wrong_nonce")
+        return self.entry(System(), self.workspace, {"reason": "wrong_nonce"})
+
+    def _join_by_sso(self) -> Entry:
+        identity = Identity("https://93.184.216.34", "CANARY of a subject", "grace@team.example", "Grace")
+        made = identities.seat_of(self._sso(), identity)
+        return self.entry(made, made, {"role": "viewer"})
+
+    def _link_identity(self) -> Entry:
+        identities.link(self.agent.member, Identity("https://idp.example", "CANARY of a subject", None, ""))
+        return self.entry(self.agent.member, self.agent.member, {"issuer": "https://idp.example"})
+
+    def _unlink_identity(self) -> Entry:
+        self._link_identity()
+        identities.unlink(self.agent.member, LinkedIdentity.objects.get().pk)
+        return self.entry(self.agent.member, self.agent.member, {"issuer": "https://idp.example"})
 
     def _rename(self) -> Entry:
         assert self.agent.patch("/profile", {"name": "CANARY of a name"[7:]}).status_code == 200

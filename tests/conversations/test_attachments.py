@@ -484,3 +484,23 @@ def test_discarding_a_file_twice_is_nothing(visitor: Booted, media: Path) -> Non
     for _ in range(2):
         effects.registry[owed.kind].handler(owed)
     assert files_in(media) == []
+
+
+def test_a_key_uploads_and_sends_its_own_files_alone(
+    workspace: Workspace, agent: SignedIn, conversation: Conversation
+) -> None:
+    maker = factories.owner_of(workspace)
+    key, other = (callers.keyed(maker, "conversations.reply", "conversations.read") for _ in range(2))
+    poor = callers.keyed(maker, "conversations.read")
+    with nothing_happens():
+        assert refusal(poor.upload(SimpleUploadedFile("a.txt", b"text"))) == (403, "forbidden")
+    staged = key.upload(SimpleUploadedFile("a.txt", b"text"))
+    assert staged.status_code == 201
+    file = staged.json()["id"]
+    assert key.get(f"/attachments/{file}").status_code == 200
+    with nothing_happens():
+        for stranger in (other, agent):
+            assert refusal(stranger.get(f"/attachments/{file}")) == (404, "not_found")
+            assert stranger.say(conversation, attachments=[file]).status_code == 400
+    assert key.say(conversation, attachments=[file]).status_code == 201
+    assert agent.get(f"/attachments/{file}").status_code == 200

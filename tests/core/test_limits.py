@@ -18,13 +18,14 @@ from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.conversations import actions
-from apps.core import limits
+from apps.core import envelope, limits
 from apps.core.failpoints import FailpointReached
 from apps.core.limits import Gone, Limit
 from apps.core.models import Bucket, Effect
 from apps.core.volatile import volatile
 from apps.core.webhooks import WebhookMessage, WebhookReceiver
 from apps.workspaces.models import Member, Workspace
+from apps.workspaces.sso.models import SsoConnection
 from tests import callers, factories
 from tests.authenticators import with_app
 from tests.callers import Booted, SignedIn, refusal
@@ -254,6 +255,15 @@ def calls(people: People, name: str) -> tuple[Call, Call]:
             elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
             key_body = {"name": "Importer", "scopes": ["users.read"]}
             return lambda: owner.post("/keys", key_body), lambda: elsewhere.post("/keys", key_body)
+        case "sso_tests":
+            owner = callers.signed_in(people.workspace, "owner")
+            elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
+            for member in (owner.member, elsewhere.member):
+                # Refused before anybody is asked.
+                row = SsoConnection(workspace=member.workspace, issuer="https://10.1.2.3", client_id="x", label="x")
+                envelope.seal(row, "client_secret", "x")
+                row.save()
+            return lambda: owner.post("/workspace/sso/test"), lambda: elsewhere.post("/workspace/sso/test")
         case "audit_exports":
             owner = callers.signed_in(people.workspace, "owner")
             elsewhere = callers.signed_in(factories.make_workspace("Elsewhere"), "owner")
@@ -289,8 +299,8 @@ IN_SILENCE = {
     *("code_requests", "code_requests_hourly", "code_requests_daily", "mails_by_address", "resets", "resets_daily"),
 }
 """Over these nothing is said, because it would tell something of somebody else."""
-BY_PAGE = {"sign_ups"}
-"""Tried where the page is (tests/workspaces/test_sign_up.py)."""
+BY_PAGE = {"sign_ups", "sso_by_address", "sso_key_fetches"}
+"""Tried where the page is (tests/workspaces/test_sign_up.py, tests/security/test_sso.py)."""
 OF_RECORDS = {"refusals_recorded"}
 """What is then left out is only a record (tests/workspaces/test_seats.py)."""
 ELSEWHERE = OVER_SOCKETS | IN_SILENCE | BY_PAGE | OF_RECORDS | set(DAILY) | ARRIVALS | OF_EFFECTS
@@ -725,7 +735,7 @@ def test_what_lets_people_in_stays_closed_without_redis_and_what_lets_them_talk_
         *("login_failures", "logins_by_address", "audit_exports", "code_failures", "code_failures_by_address"),
         *("password_changes", "sign_ups", "invitations", "invitations_new", "keys_made", *IN_SILENCE),
         *("failed_identities", "visitor_exports", "email_code_failures", "location_lookups"),
-        *("factor_failures", "passkey_challenges"),
+        *("factor_failures", "passkey_challenges", "sso_by_address", "sso_key_fetches", "sso_tests"),
     }
 
 

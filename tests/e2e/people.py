@@ -66,10 +66,8 @@ class Person:
     def _asked(self, url: str) -> None:
         self.requests.append(url)
         host = urlsplit(url).netloc
-        ours = {
-            urlsplit(each).netloc
-            for each in (self.servers.origin, self.servers.live_origin, self.site.origin, self.site.elsewhere)
-        }
+        here = (self.servers.origin, self.servers.live_origin, self.servers.provider_origin)
+        ours = {urlsplit(each).netloc for each in (*here, self.site.origin, self.site.elsewhere)}
         if host and host not in ours and not url.startswith(("data:", "blob:")):
             self.complaints.append(f"a request to {url}")
 

@@ -96,6 +96,8 @@ class Servers:
         ports = {"PORT": str(free_port()), "LIVE_PORT": str(free_port())}
         self.origin = f"http://127.0.0.1:{ports['PORT']}"
         self.live_origin = f"http://127.0.0.1:{ports['LIVE_PORT']}"
+        self.provider_port = free_port()
+        self.provider_origin = f"http://127.0.0.1:{self.provider_port}"
         # A build that somebody starts meanwhile takes away the files of the one before.
         shutil.copytree(os.environ.get("WIDGET_DIST", ROOT / "widget" / "dist"), folder / "widget")
         self.environment = environment_of(
@@ -105,6 +107,10 @@ class Servers:
             LIVE_URL=self.live_origin,
             ALLOWED_HOSTS="127.0.0.1,localhost",
             SIGN_UP_OPEN="1",
+            # For the one provider of single sign-on that runs here.
+            OUTBOUND_HTTP="1",
+            OUTBOUND_PORTS=str(self.provider_port),
+            OUTBOUND_NETWORKS="127.0.0.1/32",
             DJANGO_SETTINGS_MODULE="opencom_project.settings",
             # Everybody here comes from one address, faster than people are.
             LIMITS_ENFORCED="0",

@@ -888,11 +888,35 @@ CASES = {
         ),
     ),
     "K05": Case("addresses that others have", "absent, or not public"),
+    # Single sign-on
+    "SO01": Case("an id token unsigned, signed by others, by the public key as a secret, or changed", "403, nobody in"),
+    "SO02": Case("an id token for another client, or for several without saying which asked", "403, nobody in"),
+    "SO03": Case("an id token of another issuer, nonce or time, or about nobody", "403, nobody in"),
+    "SO04": Case(
+        "an id token by a key that isn't known, is too short, or is new", "asked for anew, seldom; 503 without it"
+    ),
+    "SO05": Case("a state replayed, stolen, unknown, doubled or old", "400, nobody in"),
+    "SO06": Case("a code of another browser's sign-in", "refused by PKCE and nonce"),
+    "SO07": Case("one provider's answer in another's place (mix-up), or after a change", "400 or 403, nobody in"),
+    "SO08": Case("a sign-in that leads elsewhere afterwards", "to the inbox"),
+    "SO09": Case("a provider that vouches for the address of somebody's account", "not linked, not signed in"),
+    "SO10": Case("joining by an unverified address, another domain, or as more than an agent", "403; 400 at set-up"),
+    "SO11": Case("one workspace's provider as a way into another, or to what needs a confirmed session", "422; 403"),
+    "SO12": Case("linking without having asked, unconfirmed, or what is somebody else's", "not linked"),
+    "SO13": Case("passwords and codes where only single sign-on is allowed", "refused everywhere, but to owners"),
+    "SO14": Case(
+        "an invitation by a provider that vouches for another address, or another workspace's", "403, no seat"
+    ),
+    "SO15": Case("the client's secret: read back, or sent to another issuer", "never; the secret is asked for"),
+    "SO16": Case("a provider or an endpoint in our own network, or that isn't https", "refused, no connection"),
+    "SO17": Case("asking which provider an address has", "the same whether it has an account"),
+    "SO18": Case("userinfo about somebody else", "403, nobody in"),
 }
 
 CATALOGUE = {
     "T": 16, "V": 13, "ID": 11, "A": 11, "O": 8, "R": 13, "S": 9, "W": 13, "X": 15, "U": 11, "J": 6, "N": 9, "M": 11, "H": 8, "E": 8,
     "Q": 13, "L": 6, "G": 12, "D": 12, "K": 8,
+    "SO": 18,
 }  # fmt: skip
 """How many cases of each kind the design names, numbered from 1."""
 
@@ -914,7 +938,7 @@ ABSENT = {
     "X14": "There are no tours.",
     "X15": "What people wrote is rendered anew each time it is shown.",
     "U11": "No scanner can be configured.",
-    "N05": "There are no endpoints to test.",
+    "N05": "The one test there is says of a provider what it is, never what it answered (SO16).",
     "N07": "There is no AI whose address could be set.",
     "Q06": "Nobody gives us a regular expression.",
     "Q07": "There are no rules of users.",

@@ -19,6 +19,7 @@ from apps.core.clock import now
 from apps.visitors.models import VisitorSession
 from apps.workspaces import invitations, keys, tokens
 from apps.workspaces.models import ApiKey, Member, UserSession
+from apps.workspaces.sso.models import LinkedIdentity
 from tests import callers, factories
 from tests.callers import App, Booted, Caller, Keyed, SignedIn
 
@@ -40,6 +41,8 @@ class Person:
     """Whether what the scene is about is theirs to see."""
     session: Any = None
     """A session of theirs that they may end."""
+    identity: Any = None
+    """An account at a provider that they may unlink."""
 
 
 def at_pages(person: Person) -> str:
@@ -72,6 +75,7 @@ class Scene:
         self.twin = twin
         merged = owner.post(f"/visitors/{self.visitor.visitor.pk}/merges", {"other": str(other_twin.pk)})
         self.merge = merged.json()["id"]
+        self.identity = identity_of(self.subordinate)
         self.secret = owner.post("/workspace/identity/secrets", {}).json()["id"]
         copy = owner.post(f"/visitors/{self.visitor.visitor.pk}/exports").json()
         self.export, link = copy["id"], copy["url"]
@@ -80,10 +84,7 @@ class Scene:
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
             Person("signed out", _signed_out(self), "nobody"),
-            *(
-                Person(role, caller, "member", caller.member.held, session=_another_session(caller))
-                for role, caller in members.items()
-            ),
+            *(_member(role, caller) for role, caller in members.items()),
             Person("another tenant's owner", self.foreigner, "member", self.foreigner.member.held, own=False),
             Person("the visitor", self.visitor, "visitor"),
             Person("another visitor", self.other, "visitor", own=False),
@@ -121,7 +122,7 @@ class Scene:
         said = callers.tokens_of(member)
         session = UserSession.objects.get(pk=said["session"])
         return [
-            Person("an app", mine, "member", member.held, session=_another_session(mine)),
+            _member("an app", mine),
             Person("another tenant's app", foreign, "member", foreigner.held, own=False),
             Person("an app that has signed out", out, "ended"),
             Person("a refresh token as an access token", callers.App(member, said["refresh_token"]), "ended"),
@@ -147,6 +148,8 @@ class Scene:
             "attachment_id": self.attachment,
             "invitation_id": self.invitation.pk,
             "mail": "0" * 32,
+            "workspace_id": self.workspace.pk,
+            "identity_id": self.identity.pk,
             "merge_id": self.merge,
             "secret_id": self.secret,
             "export_token": self.export_token,
@@ -187,6 +190,17 @@ def named(content: bytes, name: str) -> io.BytesIO:
     file = io.BytesIO(content)
     file.name = name
     return file
+
+
+def _member(name: str, caller: SignedIn | App) -> Person:
+    """Return a member of the scene's workspace, with what is theirs alone."""
+    session, identity = _another_session(caller), identity_of(caller.member).pk
+    return Person(name, caller, "member", caller.member.held, session=session, identity=identity)
+
+
+def identity_of(member: Member) -> LinkedIdentity:
+    """Link an account at a provider to a member."""
+    return LinkedIdentity.objects.create(user=member.user, issuer="https://idp.example", subject=secrets.token_hex(8))
 
 
 def _another_session(caller: SignedIn | App) -> Any:

@@ -63,11 +63,22 @@ def filled(cell: Scene) -> Scene:
     from apps.audit import actions as audit
     from apps.audit import chain
     from apps.workspaces import invitations, policy
+    from apps.workspaces.sso import connections
 
     for workspace in (cell.workspace, cell.elsewhere):
         owner = factories.owner_of(workspace)
         audit.change_retention(workspace, 365, by=owner)
         identify(workspace)
+        connections.set_up(
+            workspace,
+            issuer="https://93.184.216.34",
+            client_id="opencom",
+            client_secret="secret",
+            label="Corp",
+            domains=[],
+            joins_as="",
+            by=owner,
+        )
         policy.change_policy(workspace, methods=["code"], sign_up="invited", domains=[], by=owner)
         invitations.invite(f"guest-of-{workspace.pk}@guest.example", "agent", by=owner)
     chain.seal()

@@ -24,7 +24,7 @@ from apps.visitors import email_proof
 from apps.workspaces import codes, invitations
 from apps.workspaces.factors import authenticators, enrolment, passkeys
 from apps.workspaces.factors.models import Passkey
-from apps.workspaces.models import UserSession
+from apps.workspaces.models import Member, UserSession
 from apps.workspaces.user_sessions import SESSION_ID_KEY
 from tests import factories
 from tests.authenticators import Device, code_of, with_app
@@ -183,6 +183,16 @@ def answered_challenge(scene: Scene, person: Person) -> dict[str, Any]:
     return {**asked, "method": "totp", "proof": code_of(authenticators.secret_of(app)) if app else "000000"}
 
 
+def leaver(scene: Scene, person: Person) -> Any:
+    """See to it that whoever leaves isn't the last owner."""
+    if person.kind == "member" and person.held:
+        factories.make_member(member_of(person).workspace, "owner")
+    return None
+
+
+SSO = {"issuer": "https://93.184.216.34", "client_id": "opencom", "client_secret": "secret", "label": "Corp"}
+
+
 RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/api/v1/session"): Right(body=credentials),
     ("DELETE", "/api/v1/session"): Right(204),
@@ -249,6 +259,29 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/settings/confirm/factor/"): Right(302, form=True, body=always(code="000000")),
     ("POST", "/settings/security/second-factor/"): Right(302, form=True),
     ("POST", "/settings/members/<uuid:member_id>/second-factor/"): Right(302, form=True),
+    ("GET", "/sso/<uuid:workspace_id>/"): Right(404),
+    ("GET", "/sso/<uuid:workspace_id>/go/"): Right(404),
+    ("GET", "/sso/<uuid:workspace_id>/callback/"): Right(400),
+    ("POST", "/settings/security/sso/"): Right(302, form=True, body=always(**SSO)),
+    ("POST", "/settings/security/sso/test/"): Right(404, form=True),
+    ("POST", "/settings/security/sso/remove/"): Right(404, form=True),
+    ("POST", "/settings/profile/sso/"): Right(404, form=True),
+    ("POST", "/settings/profile/sso/<uuid:identity_id>/unlink/"): Right(302, form=True),
+    ("GET", "/api/v1/workspace/sso"): Right(404),
+    ("PUT", "/api/v1/workspace/sso"): Right(body=always(**SSO)),
+    ("DELETE", "/api/v1/workspace/sso"): Right(404),
+    ("POST", "/api/v1/workspace/sso/test"): Right(404),
+    ("DELETE", "/api/v1/profile/identities/<uuid:identity_id>"): Right(204),
+    ("POST", "/api/v1/session/confirmation/codes"): Right(409),
+    ("POST", "/settings/confirm/code/"): Right(422, form=True, body=always(code="000000")),
+    ("GET", "/api/v1/sign-up"): Right(401),
+    ("POST", "/api/v1/sign-up"): Right(401),
+    ("POST", "/api/v1/sign-up/codes"): Right(202, always(email="new@guest.example")),
+    ("POST", "/api/v1/sign-up/code"): Right(401, always(email="new@guest.example", code="000000")),
+    ("POST", "/api/v1/password/resets"): Right(202, always(email="new@guest.example")),
+    ("PUT", "/api/v1/password/resets"): Right(400, always(token="rst_0", password="nine lamps in a row")),
+    ("DELETE", "/api/v1/session/seat"): Right(204, leaver),
+    ("POST", "/settings/leave/"): Right(302, form=True, body=leaver),
     ("POST", "/api/v1/session/confirmation"): Right(204, always(proof=factories.PASSWORD)),
     ("DELETE", "/api/v1/sessions"): Right(204),
     ("DELETE", "/api/v1/sessions/<uuid:session_id>"): Right(204),
@@ -332,6 +365,11 @@ RIGHT: Mapping[tuple[str, str], Right] = {
 }
 
 
+def member_of(person: Person) -> Member:
+    assert isinstance(person.caller, (SignedIn, App))
+    return person.caller.member
+
+
 def is_page(endpoint: Endpoint) -> bool:
     return not endpoint.name.startswith("/api/")
 
@@ -380,6 +418,8 @@ def call(endpoint: Endpoint, person: Person, scene: Scene, ids: Mapping[str, Any
     """Call a handler as this person, rightly but for who they are."""
     right = RIGHT.get((endpoint.verb, endpoint.name), Right())
     known = {**ids, "session_id": person.session} if person.session and ids["session_id"] == scene.session else ids
+    if person.identity and ids["identity_id"] == scene.identity.pk:
+        known = {**known, "identity_id": person.identity}
     address = re.sub(r"<\w+:(\w+)>", lambda match: str(known[match.group(1)]), endpoint.name)
     verb = "GET" if endpoint.verb == "ANY" else endpoint.verb
     body = body_of(endpoint, person, scene) if body is None else body

@@ -359,7 +359,7 @@ class Requirement(Page):
         return HttpResponseRedirect(f"{reverse('settings-security')}?{SAVED}=second-factor#second-factor")
 
 
-@fill("security.more")
+@fill("settings.security")
 def requirement_form(actor: Actor) -> tuple[str, dict[str, Any]] | None:
     """Offer to ask everybody for a second factor."""
     if not isinstance(actor, Member):
