@@ -80,7 +80,7 @@ class MembersList(Value):
     def get(self, actor: Actor, params: Params) -> Item:
         members = Member.objects.visible_to(actor).select_related("user").order_by("created_at")
         rows = list(members.annotate(is_enrolled=possession.is_enrolled("user_id")))
-        enrolled = {row.user_id for row in rows if row.is_enrolled}
+        enrolled = {row.user_id for row in rows if row.is_enrolled}  # type: ignore[attr-defined]
         return {"items": [member_item(row, enrolled) for row in rows]}
 
 

@@ -10,11 +10,13 @@ from uuid import uuid4
 import pytest
 from django.apps import apps
 from django.db import DatabaseError, IntegrityError, connection, models, transaction
+from django.test import override_settings
 
 from apps.conversations.models import Message
 from apps.core.database.roles import APP_ROLE, SYSTEM_ROLE
 from apps.core.isolation import catalogue, scopes
 from apps.core.isolation.scopes import Exemption
+from apps.visitors import location
 from apps.visitors.models import Visitor
 from apps.workspaces import seats
 from apps.workspaces.models import Workspace
@@ -87,7 +89,7 @@ def filled(cell: Scene) -> Scene:
 
 
 def identify(workspace: Workspace) -> None:
-    """Leave what identity verification, merging and exporting keep."""
+    """Leave what identity verification, merging, exporting, erasing and locating keep."""
     owner = callers.signed_in(workspace, "owner")
     assert owner.post("/workspace/identity/secrets", {}).status_code == 201
     assert owner.put("/workspace/identity", {"mode": "optional"}).status_code == 200
@@ -96,6 +98,11 @@ def identify(workspace: Workspace) -> None:
     one, other = factories.make_visitor(workspace), factories.make_visitor(workspace)
     assert owner.post(f"/visitors/{one.pk}/merges", {"other": str(other.pk)}).status_code == 201
     assert owner.post(f"/visitors/{one.pk}/exports").status_code == 201
+    assert owner.delete(f"/visitors/{factories.make_visitor(workspace).pk}").status_code == 200
+    claimed = {"email": f"{one.pk}@guest.example"}
+    assert callers.booted(workspace).post("/widget/visitor/email/codes", claimed).status_code == 202
+    with override_settings(GEOIP_URL="https://places.example/{address}"):
+        location.ask_provider(one, "81.2.69.142")
 
 
 def factories_entry(scene: Scene) -> None:

@@ -107,6 +107,8 @@ def test_a_word_of_one_tenant_is_in_no_answer_to_another(cell: Scene) -> None:
             params = {"conversation": cell.conversation} if "conversation" in query.Params.__struct_fields__ else {}
             if "visitor" in query.Params.__struct_fields__ and actor.kind == "member":
                 params = {"visitor": str(cell.visitor.visitor.pk)}
+            if "erasure" in query.Params.__struct_fields__:
+                params = {"erasure": cell.erasure}
             try:
                 answers.append(live.encode(live.snapshot(actor, name, params).data))
             except (live.NotVisible, live.access.PermissionDenied):

@@ -18,6 +18,7 @@ from apps.core.live import NotVisible
 from apps.core.shapes import answer
 from apps.workspaces import confirmation, entry
 from apps.workspaces.access_api import seat_items, tokens_item
+from apps.workspaces.access_shapes import TokensShape
 from apps.workspaces.api import session_item
 from apps.workspaces.factors import (
     authenticators,
@@ -34,7 +35,6 @@ from apps.workspaces.factors.models import Passkey
 from apps.workspaces.factors.shapes import (
     AppDraftShape,
     FactorsShape,
-    FactorTokensShape,
     NewPasskeyShape,
     OptionsShape,
     PasskeyShape,
@@ -340,7 +340,7 @@ class TokensFactor(APIView):
 
     answers_secrets: ClassVar[bool] = True
 
-    @extend_schema(request=TokenProofInput, responses={201: answer(FactorTokensShape)})
+    @extend_schema(request=TokenProofInput, responses={201: answer(TokensShape)})
     @allow(public=True)
     def post(self, request: Request) -> Response:
         """Answer the challenge of a sign-in by the second factor; answers a pair of tokens."""

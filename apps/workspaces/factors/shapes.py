@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 from uuid import UUID
-
-from apps.workspaces.access_shapes import SeatShape
 
 
 class AppShape(TypedDict):
@@ -70,14 +68,3 @@ class RequirementShape(TypedDict):
     everyone: bool
     since: datetime | None
     due_at: datetime | None
-
-
-class FactorTokensShape(TypedDict):
-    """A pair of tokens; ``expires_in`` in seconds, of the access token."""
-
-    access_token: str
-    refresh_token: str
-    token_type: str
-    expires_in: int
-    session: UUID
-    workspaces: NotRequired[list[SeatShape]]
