@@ -142,7 +142,7 @@ def confirm(member: Member) -> None:
 
 def leave_unconfirmed(id_: UUID) -> None:
     """Have a session that has just begun ask for a proof before what is sensitive, which others needn't for a while."""
-    long_ago = Now() - timedelta(seconds=limits.CONFIRMED_SECONDS)
+    long_ago = Now() - timedelta(seconds=2 * limits.CONFIRMED_SECONDS)
     UserSession.objects.filter(pk=id_).update(confirmed_at=long_ago)
 
 

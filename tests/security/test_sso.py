@@ -18,6 +18,7 @@ from apps.workspaces import actions
 from apps.workspaces.models import Member, User, UserSession, Workspace
 from apps.workspaces.sso.models import LinkedIdentity, SsoConnection
 from tests import callers, factories
+from tests.authenticators import code_of, with_app
 from tests.callers import SignedIn, nobody, refusal
 from tests.database import nothing_happens
 from tests.mailing import code_for, link_for, mails_to
@@ -390,6 +391,35 @@ def test_a_session_by_single_sign_on_is_not_confirmed(
         assert refusal(caller.delete(f"/profile/identities/{identity['id']}")) == (403, "reauth_required")
     assert caller.post("/session/confirmation", {"proof": factories.PASSWORD}).status_code == 204
     assert caller.delete(f"/profile/identities/{identity['id']}").status_code == 204
+
+
+@case("SO11")
+def test_a_provider_makes_nobody_a_passkey_that_opens_their_other_workspaces(
+    workspace: Workspace, linked: SignedIn, provider: Provider
+) -> None:
+    client = Client()
+    arrive(client, workspace, provider)
+    caller = callers.Caller(client, Origin=linked.headers["Origin"])
+    with nothing_happens():
+        assert refusal(caller.post("/factors/app")) == (403, "reauth_required")
+        assert refusal(caller.post("/factors/passkeys/options")) == (403, "reauth_required")
+    assert caller.post("/session/confirmation", {"proof": factories.PASSWORD}).status_code == 204
+    assert caller.post("/factors/app").status_code == 201
+
+
+@case("SO11")
+def test_a_second_factor_is_asked_for_after_the_provider_too(
+    workspace: Workspace, linked: SignedIn, provider: Provider
+) -> None:
+    app, _ = with_app(linked.member)
+    client = Client()
+    answer = arrive(client, workspace, provider)
+    assert answer["Location"].startswith("/sign-in/factor/")
+    assert signed_in(client) is None
+    assert client.post("/sign-in/factor/", {"code": "000000"}).status_code == 422
+    assert signed_in(client) is None
+    assert client.post("/sign-in/factor/", {"code": code_of(app)}).status_code == 302
+    assert signed_in(client) == linked.member
 
 
 @case("SO12")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from apps.core import limits
@@ -16,11 +15,10 @@ from apps.core.events import emit
 from apps.core.isolation import scopes
 from apps.core.limits import Limited
 from apps.workspaces import entry, invitations, policy, sign_up
-from apps.workspaces.models import Invitation, Member, SignInMethod, User, UserSession, Workspace
+from apps.workspaces.models import Invitation, Member, SignInMethod, User, Workspace
 from apps.workspaces.sso.events import IdentityLinked, IdentityUnlinked, SsoFailed, SsoJoined
 from apps.workspaces.sso.id_tokens import Identity
 from apps.workspaces.sso.models import LinkedIdentity, SsoConnection
-from apps.workspaces.user_sessions import SESSION_ID_KEY
 
 
 class NotLinked(Exception):
@@ -50,12 +48,8 @@ def sign_in(request: Any, connection: SsoConnection, identity: Identity) -> Memb
 
 
 def enter(request: Any, member: Member) -> Member:
-    """Begin somebody's session by single sign-on. It counts as theirs, but not as confirmed: that takes what only they have, not their provider."""
-    entered = entry.enter(request, member.user, SignInMethod.OIDC, into=member)
-    UserSession.objects.filter(pk=request.session[SESSION_ID_KEY]).update(
-        confirmed_at=F("created_at") - timedelta(seconds=2 * limits.CONFIRMED_SECONDS)
-    )
-    return entered
+    """Begin somebody's session by single sign-on. Raises MethodRefused, and FactorNeeded to whoever has a second factor."""
+    return entry.enter(request, member.user, SignInMethod.OIDC, into=member)
 
 
 @transaction.atomic
