@@ -164,7 +164,7 @@ def test_a_member_merges_undoes_copies_and_erases(crowd: Crowd, scheme: str, tmp
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
     download.value.save_as(tmp_path / "copy.zip")
-    assert "From the phone" in zipfile.ZipFile(tmp_path / "copy.zip").read("visitor.json").decode()
+    assert "From the phone" in zipfile.ZipFile(tmp_path / "copy.zip").read("data/conversations.message-1.json").decode()
     owner.visit(f"/visitors/{again.pk}/erase/")
     assert_accessible(page, "before an erasure")
     page.get_by_label("Type “").fill(again.readable_id)

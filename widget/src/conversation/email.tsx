@@ -24,13 +24,13 @@ export function Email({ store }: { store: Store }) {
       claim.value = value;
       setSent(true);
     } else if (status === 200) {
-      claim.value = undefined;
+      claim.value = engine.core.claim = undefined;
       store.announcement.value = t('emailProven');
       await engine.core.renew();
     }
   };
   const dismiss = () => {
-    claim.value = undefined;
+    claim.value = engine.core.claim = undefined;
     engine.visit.own.set('later', '1');
   };
   const label = t(sent ? 'enterCode' : 'giveEmail', { email: claim.value });
@@ -45,7 +45,7 @@ export function Email({ store }: { store: Store }) {
           <input key="email" ref={field} type="email" autoComplete="email" aria-label={label} defaultValue={claim.value} />
         )}
         <button type="submit" class="send" aria-label={t('send')}><Icon name="send" /></button>
-        <button type="button" class="icon" aria-label={t('close')} onClick={dismiss}><Icon name="close" /></button>
+        <button type="button" class="icon" aria-label={t('notNow')} onClick={dismiss}><Icon name="close" /></button>
       </div>
     </form>
   );

@@ -84,7 +84,7 @@ export function ThreadView({ store, thread }: { store: Store; thread: Thread }) 
       {below > 0 && <button type="button" class="pill" onClick={toEnd}><Icon name="down" size={16} />{t('newBelow', { count: below })}</button>}
       {thread.status.value === 'closed' && <p class="line">{t('closed')}</p>}
       {dropping && <div class="drop">{t('drop')}</div>}
-      {messages.some((each) => each.author.kind === 'visitor') && <Email store={store} />}
+      {(waiting.length > 0 || messages.some((each) => each.author.kind === 'visitor')) && <Email store={store} />}
       <Composer store={store} thread={thread} sent={toEnd} />
     </>
   );

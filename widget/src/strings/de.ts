@@ -58,6 +58,7 @@ const de: Strings = {
   giveEmail: 'Finden Sie Antworten auf jedem Gerät wieder. Wie lautet Ihre E-Mail-Adresse?',
   enterCode: 'Wir haben einen Code an {email} geschickt. Geben Sie ihn hier ein.',
   otherEmail: 'Andere Adresse',
+  notNow: 'Später',
   wrong: 'Das stimmt nicht.',
   emailProven: 'Bestätigt',
 };

@@ -57,6 +57,7 @@ const en = {
   giveEmail: 'Find our answers on every device. What is your e-mail address?',
   enterCode: 'We sent a code to {email}. Enter it here.',
   otherEmail: 'Another address',
+  notNow: 'Not now',
   wrong: 'This isn’t right.',
   emailProven: 'Confirmed',
 };

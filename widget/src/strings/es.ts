@@ -58,6 +58,7 @@ const es: Strings = {
   giveEmail: 'Encuentre las respuestas en todos sus dispositivos. ¿Cuál es su correo?',
   enterCode: 'Hemos enviado un código a {email}. Escríbalo aquí.',
   otherEmail: 'Otra dirección',
+  notNow: 'Ahora no',
   wrong: 'No es correcto.',
   emailProven: 'Confirmado',
 };
