@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "apps.core",
     "apps.workspaces",
     "apps.visitors",
+    "apps.knowledge",
     "apps.conversations",
     "apps.audit",
 ]

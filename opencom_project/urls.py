@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from apps.conversations import urls as conversations
 from apps.core import urls as mail
 from apps.core.middleware import not_found
+from apps.knowledge import urls as knowledge
 from apps.visitors import urls as visitors
 from apps.workspaces import urls as workspaces
 from opencom_project import api_docs, probes, widget_files
@@ -22,6 +23,7 @@ else:
 api_v1 = [
     *workspaces.api_v1,
     *visitors.api_v1,
+    *knowledge.api_v1,
     *conversations.api_v1,
     *audit_api,
 ]
@@ -37,6 +39,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *getattr(workspaces, "pages", []),
     *getattr(visitors, "pages", []),
+    *knowledge.pages,
     *conversations.pages,
     *audit_pages,
 ]

@@ -11,6 +11,11 @@ from apps.conversations import actions as conversation_actions
 from apps.conversations.actions import Sent
 from apps.conversations.models import Conversation, Message
 from apps.core.access import Actor, System
+from apps.core.files import Inspected
+from apps.knowledge import actions as knowledge_actions
+from apps.knowledge import assets
+from apps.knowledge.actions import Text
+from apps.knowledge.models import Article, Asset
 from apps.visitors import actions as visitor_actions
 from apps.visitors.actions import Issued
 from apps.visitors.models import Visitor
@@ -93,3 +98,18 @@ def send_once(conversation: Conversation, by: Actor, body: str, *, kind: str = "
         client_id=fields.pop("client_id", uuid.uuid4()),
         **fields,
     )
+
+
+def make_article(
+    workspace: Workspace, title: str = "Returns", body: str = "Send it back.", *, publish: bool = True, **fields: Any
+) -> Article:
+    """Write an article, by the workspace's owner; published unless said otherwise."""
+    owner, text = owner_of(workspace), Text(title, fields.pop("summary", ""), body)
+    article = knowledge_actions.make_article(workspace.pk, text, by=owner, **fields)
+    return knowledge_actions.publish(article, by=owner) if publish else article
+
+
+def make_asset(workspace: Workspace, content: bytes, name: str = "bike.png") -> Asset:
+    """Upload a picture for articles, by the workspace's owner."""
+    inspected: Inspected = assets.accepted(content, name)
+    return assets.add_asset(workspace.pk, inspected, name, by=owner_of(workspace), article=None)

@@ -18,14 +18,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.conversations import actions, files
-from apps.conversations.files import NotAccepted
 from apps.conversations.items import attachment_item
 from apps.conversations.models import Attachment
 from apps.conversations.shapes import AttachmentShape, StagedShape
 from apps.core import clock, limits
+from apps.core import files as accepted
 from apps.core.access import allow
 from apps.core.api import APIView
 from apps.core.errors import NoSpace, TooLarge
+from apps.core.files import NotAccepted
 from apps.core.isolation import scopes
 from apps.core.live import NotVisible
 from apps.core.shapes import answer
@@ -65,9 +66,9 @@ class Attachments(APIView):
             raise TooLarge("A file may have at most 10 MiB.")
         by_bytes = limits.VISITOR_UPLOAD_BYTES if self.actor.kind == "visitor" else limits.MEMBER_UPLOAD_BYTES
         limits.spend(by_bytes, self.actor.pk, cost=upload.size)
-        name = files.clean_name(upload.name or "")
+        name = accepted.clean_name(upload.name or "")
         try:
-            inspected = files.inspect(upload.read(), name)
+            inspected = accepted.inspect(upload.read(), name)
         except NotAccepted as error:
             raise _Unsupported(str(error)) from error
         attachment = Attachment(
@@ -155,6 +156,6 @@ def _served(attachment: Attachment) -> FileResponse:
         raise Http404 from error
     response = FileResponse(content, content_type=attachment.content_type)
     # FileResponse makes up a disposition of its own from the stored name: ours must come last.
-    for name, value in files.headers(attachment).items():
+    for name, value in accepted.headers(attachment.name, attachment.content_type).items():
         response.headers[name] = value
     return response

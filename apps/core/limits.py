@@ -128,6 +128,14 @@ REFRESH_GRACE_SECONDS = 30
 IDEMPOTENCY_SECONDS = 24 * 3600
 API_KEYS = 50
 OWNERSHIP_OFFER_SECONDS = 72 * 3600
+ARTICLE_TITLE_CHARACTERS = 200
+ARTICLE_CHARACTERS = 200_000
+"""A book's chapter of forty pages; with its form it stays below what a request may carry."""
+ARTICLE_TAGS = 50
+ARTICLE_AUTHORS = 10
+COLLECTION_DEPTH = 6
+ASSET_BYTES = 5 * 1024 * 1024
+FEEDBACK_CHARACTERS = 1000
 SESSION_LIFETIME_DEFAULT = 24 * 3600
 SESSION_LIFETIME_MIN = 3600
 SESSION_LIFETIME_MAX = 7 * 24 * 3600
@@ -221,6 +229,11 @@ MEMBER_UPLOADS = Limit("member_uploads", 200, 3600, 20)
 MEMBER_UPLOAD_BYTES = Limit("member_upload_bytes", 5 * 1024**3, 24 * 3600, 5 * 1024**3)
 """By who uploads, a token a byte: disks are what a throw-away visitor would be made for."""
 SEARCHES = Limit("searches", 30, 60, 20)
+HELP_PAGES = Limit("help_pages", 120, 60, 60)
+"""By address: an office reads a few pages a minute each; who copies a help centre takes the sitemap and its time."""
+HELP_SEARCHES = Limit("help_searches", 20, 60, 40)
+"""By address: a search as you type asks once a word."""
+HELP_FEEDBACK = Limit("help_feedback", 30, 3600, 10)
 AUDIT_EXPORTS = Limit("audit_exports", 5, 24 * 3600, 5, Gone.CLOSED)
 """By workspace: a copy of the whole log is seldom needed, and wanted by whoever has stolen a session."""
 VISITOR_EXPORTS = Limit("visitor_exports", 20, 24 * 3600, 20, Gone.CLOSED)

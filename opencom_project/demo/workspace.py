@@ -14,16 +14,16 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from apps.conversations import actions, files
+from apps.conversations import actions
 from apps.conversations.models import Attachment, Conversation, Message
-from apps.core import clock, limits
+from apps.core import clock, files, limits
 from apps.core.access import Actor
 from apps.visitors.actions import boot
 from apps.visitors.models import Visitor
 from apps.workspaces.actions import add_member, change_messenger, change_security, create_workspace
 from apps.workspaces.demo import DEMO_WORKSPACE
 from apps.workspaces.models import Member, User, Workspace
-from opencom_project.demo import pictures, times
+from opencom_project.demo import articles, pictures, times
 from opencom_project.demo.cast import PAGES, PASSWORD, PEOPLE, TEAM, Person
 from opencom_project.demo.script import Done, Scene, Spoken, scenes
 
@@ -36,6 +36,7 @@ def make() -> Workspace:
     """Make the workspace with its team, visitors and conversations. All of it or nothing."""
     team = _team()
     workspace = team["a"].workspace
+    articles.write(team)
     people = {person.handle: _visitor(workspace, person) for person in PEOPLE}
     now = clock.now()
     for number, scene in enumerate(reversed(scenes())):

@@ -26,6 +26,7 @@ ACCOUNTS = ("accounts_api", "accounts_views", "accounts_links", "accounts_settin
 EDGES = ("api", "views", *ACCOUNTS, "access_api", "access_views", "uploads", "live", "directory", "inbox", "boot")
 EDGES += ("sign_up_api", "confirmation_views", "leaving", "sso/api", "sso/views")
 EDGES += ("people_api", "people_views", "identity_api", "identity_views")
+EDGES += ("help_views", "collection_views", "knowledge_page")
 UNSEEN = {
     ("core/live.py", "Installation"): "the installation's own row",
     ("workspaces/live.py", "Messenger"): "the caller's own workspace, by its actor",
@@ -37,6 +38,10 @@ UNSEEN = {
     ("factors/views.py", "Passkey"): "the caller's own passkeys",
     ("workspaces/sign_up_api.py", "User"): "whoever has just proven to read the address",
     ("visitors/api.py", "Workspace"): "nobody is known before the boot; the origin decides",
+    ("knowledge/help_views.py", "Collection"): "the help centre at the address; it is shown where what lies in it is",
+    ("knowledge/help_views.py", "OldSlug"): "the help centre at the address; what it leads to is looked up as the rest",
+    ("knowledge/help_views.py", "Messenger"): "the help centre at the address",
+    ("knowledge/help_views.py", "Asset"): "whoever holds an address that we signed",
     ("conversations/api.py", "Draft"): "the caller's own drafts",
     ("conversations/views.py", "Draft"): "the caller's own drafts",
     ("conversations/uploads.py", "Attachment"): "whoever holds an address that we signed",

@@ -19,6 +19,8 @@ from apps.conversations.models import Conversation
 from apps.core import effects, events, limits
 from apps.core.access import System
 from apps.core.models import Effect
+from apps.knowledge.collections import make_collection
+from apps.knowledge.models import Article, Collection, HelpCenter
 from apps.visitors import erasure, identity
 from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
@@ -32,6 +34,7 @@ from tests.callers import Booted, SignedIn
 from tests.database import as_owner, nothing_happens
 from tests.factories import PASSWORD
 from tests.mailing import link_for
+from tests.security.scene import PICTURE
 
 pytestmark = pytest.mark.django_db
 
@@ -114,6 +117,18 @@ class Scene:
             "member.identity_linked": self._link_identity,
             "member.identity_unlinked": self._unlink_identity,
             "member.left": self._leave,
+            "article.created": self._write_article,
+            "article.changed": self._change_article,
+            "article.published": self._publish_article,
+            "article.scheduled": self._schedule_article,
+            "article.unpublished": self._unpublish_article,
+            "article.deleted": self._delete_article,
+            "collection.created": self._make_collection,
+            "collection.changed": self._change_collection,
+            "collection.deleted": self._delete_collection,
+            "asset.added": self._add_asset,
+            "asset.deleted": self._delete_asset,
+            "helpcenter.changed": self._change_help_center,
             "audit.exported": self._export,
             "audit.retention_changed": self._change_retention,
         }
@@ -449,6 +464,67 @@ class Scene:
         for _ in range(limits.IDENTITY_ALERT_AT):
             identity.refused(self.workspace, "the hash is wrong")
         return self.entry(System("identity"), self.workspace, {"refused": limits.IDENTITY_ALERT_AT})
+
+    def _write_article(self) -> Entry:
+        answer = self.owner.post("/articles", {"title": "Returns", "body": "CANARY of a text"})
+        assert answer.status_code == 201
+        return self.entry(self.owner.member, Article.objects.get(pk=answer.json()["id"]))
+
+    def _change_article(self) -> Entry:
+        article = factories.make_article(self.workspace)
+        assert self.owner.patch(f"/articles/{article.pk}", {"audience": "internal"}).status_code == 200
+        return self.entry(self.owner.member, article, {"changed": "audience"})
+
+    def _article_becomes(self, **said: str) -> Article:
+        article = factories.make_article(self.workspace, publish=said["status"] == "draft")
+        assert self.owner.put(f"/articles/{article.pk}/status", said).status_code == 200
+        article.refresh_from_db()
+        return article
+
+    def _publish_article(self) -> Entry:
+        details = {"version": 1, "audience": "public"}
+        return self.entry(self.owner.member, self._article_becomes(status="published"), details)
+
+    def _schedule_article(self) -> Entry:
+        at = datetime.now(UTC) + timedelta(days=1)
+        article = self._article_becomes(status="scheduled", publish_at=at.isoformat())
+        return self.entry(self.owner.member, article, {"publish_at": str(at)})
+
+    def _unpublish_article(self) -> Entry:
+        return self.entry(self.owner.member, self._article_becomes(status="draft"), {"status": "draft"})
+
+    def _delete_article(self) -> Entry:
+        article = factories.make_article(self.workspace)
+        assert self.owner.delete(f"/articles/{article.pk}").status_code == 204
+        return self.entry(self.owner.member, article)
+
+    def _make_collection(self) -> Entry:
+        answer = self.owner.post("/collections", {"name": "Orders"})
+        assert answer.status_code == 201
+        return self.entry(self.owner.member, Collection.objects.get(pk=answer.json()["id"]))
+
+    def _change_collection(self) -> Entry:
+        collection = make_collection(self.workspace.pk, "Orders", by=self.owner.member)
+        assert self.owner.patch(f"/collections/{collection.pk}", {"name": "Parcels"}).status_code == 200
+        return self.entry(self.owner.member, collection, {"changed": "name"})
+
+    def _delete_collection(self) -> Entry:
+        collection = make_collection(self.workspace.pk, "Orders", by=self.owner.member)
+        assert self.owner.delete(f"/collections/{collection.pk}").status_code == 204
+        return self.entry(self.owner.member, collection)
+
+    def _add_asset(self) -> Entry:
+        return self.entry(self.owner.member, factories.make_asset(self.workspace, PICTURE))
+
+    def _delete_asset(self) -> Entry:
+        asset = factories.make_asset(self.workspace, PICTURE)
+        assert self.owner.delete(f"/articles/assets/{asset.pk}").status_code == 204
+        return self.entry(self.owner.member, asset)
+
+    def _change_help_center(self) -> Entry:
+        assert self.owner.patch("/help-center", {"mode": "restricted"}).status_code == 200
+        center = HelpCenter.objects.get(workspace=self.workspace)
+        return self.entry(self.owner.member, center, {"changed": "mode"})
 
     def _export(self) -> Entry:
         entries = AuditEntry.objects.filter(workspace_id=self.workspace.pk).count()

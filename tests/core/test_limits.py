@@ -299,8 +299,8 @@ IN_SILENCE = {
     *("code_requests", "code_requests_hourly", "code_requests_daily", "mails_by_address", "resets", "resets_daily"),
 }
 """Over these nothing is said, because it would tell something of somebody else."""
-BY_PAGE = {"sign_ups", "sso_by_address", "sso_key_fetches"}
-"""Tried where the page is (tests/workspaces/test_sign_up.py, tests/security/test_sso.py)."""
+BY_PAGE = {"sign_ups", "sso_by_address", "sso_key_fetches", "help_pages", "help_searches", "help_feedback"}
+"""Tried where the page is (tests/workspaces/test_sign_up.py, tests/security/test_sso.py, tests/knowledge/test_help_limits.py)."""
 OF_RECORDS = {"refusals_recorded"}
 """What is then left out is only a record (tests/workspaces/test_seats.py)."""
 ELSEWHERE = OVER_SOCKETS | IN_SILENCE | BY_PAGE | OF_RECORDS | set(DAILY) | ARRIVALS | OF_EFFECTS

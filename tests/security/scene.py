@@ -16,6 +16,9 @@ from django.test import Client
 from joserfc import jwt
 
 from apps.core.clock import now
+from apps.knowledge import actions, collections
+from apps.knowledge.actions import Text
+from apps.knowledge.help_center import ensure_help_center
 from apps.visitors.models import VisitorSession
 from apps.workspaces import invitations, keys, tokens
 from apps.workspaces.models import ApiKey, Member, UserSession
@@ -81,6 +84,7 @@ class Scene:
         self.export, link = copy["id"], copy["url"]
         self.erasure = owner.delete(f"/visitors/{factories.make_visitor(self.workspace).pk}").json()["id"]
         self.export_token = link.rstrip("/").rsplit("/", 1)[1]
+        self._write()
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
             Person("signed out", _signed_out(self), "nobody"),
@@ -95,6 +99,17 @@ class Scene:
             *self._integrations(members["owner"].member),
             *self._apps(),
         ]
+
+    def _write(self) -> None:
+        """Publish an article with a picture, in a collection, whose newest version readers don't see yet."""
+        by = factories.owner_of(self.workspace)
+        ensure_help_center(self.elsewhere.pk)
+        self.collection = collections.make_collection(self.workspace.pk, "Gravel", by=by)
+        self.asset = factories.make_asset(self.workspace, PICTURE)
+        body = f"![Bike](asset:{self.asset.pk})"
+        self.article = factories.make_article(self.workspace, "Gravel", body, collection=self.collection)
+        self.version = actions.save_text(self.article, Text("Gravel", "", body + " New"), base=1, by=by)
+        self.first_version = self.article.versions.get(number=1)
 
     def _integrations(self, maker: Member) -> list[Person]:
         """Return those who call with a key."""
@@ -155,6 +170,11 @@ class Scene:
             "export_token": self.export_token,
             "export_id": self.export,
             "erasure_id": self.erasure,
+            "article_id": self.article.pk,
+            "version_id": self.first_version.pk,
+            "collection_id": self.collection.pk,
+            "asset_id": self.asset.pk,
+            "center": "shop",
             "view": "open",
             "slug": "gravel",
             "token": token,

@@ -43,7 +43,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         named = dict(attrs)
-        self._in = tag
+        # Data in a script element is neither run nor loaded: what search engines read of an article is such data.
+        self._in = "" if (tag, named.get("type")) == ("script", "application/ld+json") else tag
         self.elements.append((tag, named))
         if tag == "form":
             self.forms.append({**named, "fields": []})

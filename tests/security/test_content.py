@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from apps.conversations import markup
-from apps.conversations.files import clean_name
 from apps.core import live
+from apps.core.files import clean_name
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Workspace
 from tests import callers, factories

@@ -16,10 +16,11 @@ from apps.conversations.models import Message
 from apps.core.database.roles import APP_ROLE, SYSTEM_ROLE
 from apps.core.isolation import catalogue, scopes
 from apps.core.isolation.scopes import Exemption
+from apps.knowledge.models import Asset
 from apps.visitors import location
 from apps.visitors.models import Visitor
-from apps.workspaces import seats
-from apps.workspaces.models import Workspace
+from apps.workspaces import keys, seats
+from apps.workspaces.models import Member, Workspace
 from tests import callers, factories
 from tests.callers import Booted, SignedIn
 from tests.database import nothing_happens, owner
@@ -82,10 +83,29 @@ def filled(cell: Scene) -> Scene:
             by=owner,
         )
         policy.change_policy(workspace, methods=["code"], sign_up="invited", domains=[], by=owner)
+        publish(workspace, owner)
         invitations.invite(f"guest-of-{workspace.pk}@guest.example", "agent", by=owner)
     chain.seal()
     factories_entry(cell)
     return cell
+
+
+def publish(workspace: Workspace, owner: Member) -> None:
+    """Leave what the knowledge base keeps: a collection that has moved, an article with another slug, a picture, and what two readers said."""
+    from apps.knowledge import actions, collections, feedback
+
+    outer = collections.make_collection(workspace.pk, "Orders", by=owner)
+    inner = collections.make_collection(workspace.pk, "Returns", by=owner, parent=outer)
+    collections.change_collection(inner, {"slug": "sent-back"}, by=owner)
+    asset = factories.make_asset(workspace, PICTURE)
+    Asset.objects.filter(pk=asset.pk).update(
+        article=(article := factories.make_article(workspace, "How to return", collection=inner))
+    )
+    actions.change_article(article, {"slug": "returning"}, by=owner)
+    key, _ = keys.make("Importer", ["audit.read"], by=owner)
+    actions.save_text(article, actions.Text("How to return", "", "Anew"), base=1, by=key)
+    feedback.answer(article, helpful=True, comment="", who=factories.make_visitor(workspace))
+    feedback.answer(article, helpful=False, comment="Too short", who=feedback.new_browser())
 
 
 def identify(workspace: Workspace) -> None:
@@ -300,8 +320,15 @@ def test_no_row_points_into_another_workspace_even_across_all(filled: Scene, rel
         beside = {"visitor_id": ", member_id = NULL", "member_id": ", visitor_id = NULL"}
         beside["conversation_id"] = ", seq = 999, public_seq = 999"
         more = beside.get(relation.column, "") if relation.table == "conversations_message" else ""
+        exclusive = {
+            "knowledge_articlefeedback.visitor_id": ", browser_hash = NULL",
+            "knowledge_articleversion.article_id": ", number = 999",
+            "knowledge_oldslug.article_id": ", collection_id = NULL",
+            "knowledge_oldslug.collection_id": ", article_id = NULL",
+        }
+        other = exclusive.get(f"{relation.table}.{relation.column}", "")
         cursor.execute(
-            f'UPDATE "{relation.table}" SET "{relation.column}" = %s{more} '
+            f'UPDATE "{relation.table}" SET "{relation.column}" = %s{more}{other} '
             f'WHERE ctid = (SELECT ctid FROM "{relation.table}" WHERE workspace_id = %s AND {PUBLIC if more else "true"} LIMIT 1)',
             [foreign, filled.workspace.pk],
         )

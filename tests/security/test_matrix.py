@@ -350,6 +350,46 @@ RIGHT: Mapping[tuple[str, str], Right] = {
     ("POST", "/settings/identity/secrets/"): Right(302, form=True, body=always(grace_days="1")),
     ("POST", "/settings/identity/keys/"): Right(302, form=True, body=public_key),
     ("POST", "/settings/identity/secrets/<uuid:secret_id>/revoke/"): Right(302, form=True),
+    ("POST", "/api/v1/articles"): Right(201, always(title="Returns")),
+    ("POST", "/api/v1/articles/preview"): Right(body=always(body="*Yes*")),
+    ("POST", "/api/v1/articles/assets"): Right(
+        201, form=True, body=lambda scene, person: {"file": named(PICTURE, "b.png")}
+    ),
+    ("DELETE", "/api/v1/articles/assets/<uuid:asset_id>"): Right(409),
+    ("PATCH", "/api/v1/articles/<uuid:article_id>"): Right(body=always(audience="internal")),
+    ("DELETE", "/api/v1/articles/<uuid:article_id>"): Right(204),
+    ("PUT", "/api/v1/articles/<uuid:article_id>/text"): Right(body=always(title="Gravel", body="Newer", base=2)),
+    ("PUT", "/api/v1/articles/<uuid:article_id>/status"): Right(body=always(status="draft")),
+    ("POST", "/api/v1/articles/<uuid:article_id>/versions/<uuid:version_id>/restore"): Right(),
+    ("POST", "/api/v1/collections"): Right(201, always(name="Orders")),
+    ("PATCH", "/api/v1/collections/<uuid:collection_id>"): Right(body=always(name="Orders")),
+    ("DELETE", "/api/v1/collections/<uuid:collection_id>"): Right(409),
+    ("PUT", "/api/v1/collections/<uuid:collection_id>/place"): Right(body=always(parent=None, position=0)),
+    ("PATCH", "/api/v1/help-center"): Right(body=always(tagline="Ask us")),
+    ("POST", "/knowledge/new/"): Right(302, form=True),
+    ("POST", "/knowledge/articles/<uuid:article_id>/"): Right(
+        302, form=True, body=always(title="Gravel", body="Newer", base="2")
+    ),
+    ("POST", "/knowledge/articles/<uuid:article_id>/details/"): Right(
+        302, form=True, body=always(audience="internal", slug="gravel", language="en")
+    ),
+    ("POST", "/knowledge/articles/<uuid:article_id>/status/"): Right(302, form=True, body=always(status="draft")),
+    ("POST", "/knowledge/articles/<uuid:article_id>/translations/"): Right(302, form=True, body=always(language="de")),
+    ("POST", "/knowledge/articles/<uuid:article_id>/delete/"): Right(302, form=True),
+    ("POST", "/knowledge/articles/<uuid:article_id>/versions/<uuid:version_id>/restore/"): Right(302, form=True),
+    ("POST", "/knowledge/collections/"): Right(302, form=True, body=always(name="Orders")),
+    ("POST", "/knowledge/collections/<uuid:collection_id>/"): Right(
+        302, form=True, body=always(name="Orders", slug="orders")
+    ),
+    ("GET", "/knowledge/collections/<uuid:collection_id>/move/"): Right(302),
+    ("POST", "/knowledge/collections/<uuid:collection_id>/move/"): Right(302, form=True, body=always(to="up")),
+    ("GET", "/knowledge/collections/<uuid:collection_id>/delete/"): Right(302),
+    ("POST", "/knowledge/collections/<uuid:collection_id>/delete/"): Right(422, form=True),
+    ("POST", "/settings/help-center/"): Right(
+        302, form=True, body=always(title="", tagline="", slug="ask-us", language="en", mode="public")
+    ),
+    ("POST", "/help/<str:center>/articles/<str:slug>/feedback/"): Right(form=True, body=always(helpful="yes")),
+    ("GET", "/knowledge-files/<str:token>/<str:name>"): Right(404),
     ("ANY", "/api/"): Right(404),
     ("GET", "/inbox/messages/<uuid:conversation_id>/"): Right(body=always(before="3")),
     ("POST", "/sign-in/"): Right(302, form=True, body=credentials),
