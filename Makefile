@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 export OPENCOM_STARTED := $(shell date +%s)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint types docs bench chaos screenshots environment widget
+.PHONY: help up test lint types docs bench evaluate chaos screenshots environment widget
 
 help: ## List what can be done here
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|' 2>/dev/null || sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1  \2/p' Makefile
@@ -32,6 +32,9 @@ docs: environment ## Write the reference pages that are generated from the code
 
 bench: environment widget ## Measure against the floors (ARGS="--quick --json report.json")
 	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) manage.py bench $(ARGS)
+
+evaluate: environment ## Measure search on real questions (ARGS="retrieval", ARGS="scale"); docs/ai-quality.md says how
+	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m bench.ai $(ARGS)
 
 chaos: environment ## Kill, cut and fill everything, and check that no message is lost, doubled or reordered
 	@exec $(VENV_PYTHON) -m opencom_project.embedded run --throwaway -- $(VENV_PYTHON) -m tests.ops.suite --part chaos-full

@@ -42,6 +42,8 @@ DECIDES = {
     "OUTBOUND_HTTP": "Whether addresses that people give us (webhooks, integrations) may be http://; else only https://.",
     "OUTBOUND_PORTS": "The ports that such addresses may have.",
     "OUTBOUND_NETWORKS": "Networks that such addresses may lead to although they aren't public.",
+    "EMBEDDINGS": "The kind of embeddings that workspaces begin with.",
+    "OPENAI_URL": "Where OpenAI's API is reached, by those workspaces that chose it.",
     "REDIS_URL": "Redis or Valkey for rumours, rates and Celery. Empty: everything works, slower.",
     "LIMITS_ENFORCED": "Whether rates count.",
     "MAIL_URL": "What carries mail. Empty: it stays in a folder under STATE_DIR.",

@@ -14,6 +14,7 @@ from django.db import connection
 
 from apps.conversations.inbox import fold_counts
 from apps.core import effects, idempotency, limits, streams, webhooks
+from apps.knowledge.retrieval import gaps
 from apps.visitors import email_proof, exports, identity, location, separating, tracking
 from apps.visitors.actions import forget_ended_sessions
 from apps.workspaces import codes, failures, passwords, user_sessions
@@ -47,6 +48,7 @@ JOBS = {
     "forget old failed sign-ins": Job(failures.forget_old, 3600, "bulk"),
     "forget ended links to passwords": Job(passwords.forget_ended, 3600, "bulk"),
     "forget members' ended sessions": Job(user_sessions.forget_ended, 3600, "bulk"),
+    "forget old searches without result": Job(gaps.forget_old, 3600, "bulk"),
     "forget kept answers": Job(idempotency.forget_old, 3600, "bulk"),
     "forget paid effects": Job(effects.forget_done, 3600, "bulk"),
     "forget received webhooks": Job(webhooks.forget_receipts, 3600, "bulk"),

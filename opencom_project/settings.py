@@ -130,6 +130,10 @@ OUTBOUND_NETWORKS = env.networks("OUTBOUND_NETWORKS")
 
 GEOIP_PATH = env.text("GEOIP_PATH")
 GEOIP_URL = env.text("GEOIP_URL")
+# Search by meaning: what new workspaces begin with
+
+EMBEDDINGS = env.text("EMBEDDINGS", "local")
+OPENAI_URL = env.text("OPENAI_URL", "https://api.openai.com/v1")
 
 # Mail: effects hand it to this mailer
 

@@ -73,6 +73,16 @@ SOCKET_BUFFER_BYTES = 1024 * 1024
 OUTBOUND_CONNECT_SECONDS = 5.0
 OUTBOUND_SECONDS = 10.0
 OUTBOUND_BYTES = 64 * 1024
+EMBEDDINGS_BYTES = 4 * 1024 * 1024
+"""Sixteen vectors of 4,000 numbers, as JSON writes them, four times over."""
+EMBEDDING_SECONDS = 15.0
+QUERY_EMBEDDING_SECONDS = 2.0
+"""Whoever searches waits no longer for what a question means: words alone find most."""
+SEARCH_CHARACTERS = 2000
+"""A customer's message; what is longer says what it is about at its beginning."""
+GAP_DAYS = 90
+GAPS_MOST = 2000
+"""Of a workspace: what is searched for and not found is anybody's to write."""
 """What is read of an answer to us: a webhook's receiver has nothing longer to say."""
 URL_CHARACTERS = 2000
 WEBHOOK_BYTES = 1024 * 1024

@@ -80,16 +80,23 @@ def checked(url: str) -> Target:
 
 
 def safe_fetch(
-    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes = b""
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    most: int = limits.OUTBOUND_BYTES,
 ) -> Fetched:
-    """Fetch an address. Raises Refused before anything is sent, FetchFailed where there is no answer within the limits."""
+    """Fetch an address, and read at most so many bytes of its answer.
+
+    Raises Refused before anything is sent, FetchFailed where there is no answer within the limits."""
     started = time.monotonic()
     until = started + limits.OUTBOUND_SECONDS
     target = _checked(url, started + limits.OUTBOUND_CONNECT_SECONDS)
     sent = {"Host": target.authority, "User-Agent": "Opencom", "Accept-Encoding": "identity", "Connection": "close"}
     try:
         with _connected(target, started + limits.OUTBOUND_CONNECT_SECONDS) as connection:
-            return _exchanged(connection, target, method, sent | dict(headers or {}), body, until)
+            return _exchanged(connection, target, method, sent | dict(headers or {}), body, until, most)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise FetchFailed("There was no answer.") from error
 
@@ -202,7 +209,13 @@ def _context() -> ssl.SSLContext:
 
 
 def _exchanged(
-    connected: socket.socket, target: Target, method: str, headers: Mapping[str, str], body: bytes, until: float
+    connected: socket.socket,
+    target: Target,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    until: float,
+    most: int,
 ) -> Fetched:
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = connected
@@ -210,9 +223,9 @@ def _exchanged(
     connection.request(method, target.path, body or None, headers)
     answer = http.client.HTTPResponse(_Hurried(connected, until), method=method)  # type: ignore[arg-type]
     answer.begin()
-    read = answer.read(limits.OUTBOUND_BYTES + 1)
+    read = answer.read(most + 1)
     named = {name.lower(): value for name, value in answer.getheaders()}
-    return Fetched(answer.status, named, read[: limits.OUTBOUND_BYTES], len(read) > limits.OUTBOUND_BYTES)
+    return Fetched(answer.status, named, read[:most], len(read) > most)
 
 
 class _Hurried(io.RawIOBase):

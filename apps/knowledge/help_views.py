@@ -32,6 +32,7 @@ from apps.knowledge.help_center import entered
 from apps.knowledge.languages import name_of
 from apps.knowledge.markup import rendered, summary_of
 from apps.knowledge.models import Article, ArticleQuerySet, Asset, Collection, HelpCenter, OldSlug
+from apps.knowledge.retrieval import gaps
 from apps.knowledge.search import find
 from apps.knowledge.theme import theme_of
 from apps.workspaces.models import Messenger, Workspace
@@ -312,6 +313,8 @@ class Search(HelpPage):
         q = request.GET.get("q", "")[: limits.QUERY_CHARACTERS].strip()
         among = self.readable
         found = find(self.reader, q, 2 * FOUND, among=among) if q else []
+        if q and not found:
+            gaps.record(self.workspace.pk, q)
         kept = {
             one.pk for one in reading.in_language([hit.article for hit in found], self.language, self.center.language)
         }

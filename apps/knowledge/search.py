@@ -1,29 +1,29 @@
-"""Search in articles: words from their start, the best first, with what was found marked."""
+"""Search in articles, one for everybody: by words and by meaning, the best first, with what was found marked."""
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
-from django.contrib.postgres.search import SearchQuery, SearchRank
-from django.db.models import F
+from django.db import connection
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from apps.core.access import Actor
 from apps.core.isolation import scopes
-from apps.core.isolation.scopes import Exemption
-from apps.core.search import prefix_query
-from apps.knowledge.markup import plain
 from apps.knowledge.models import Article, ArticleQuerySet
+from apps.knowledge.retrieval import evidence
+from apps.knowledge.retrieval.languages import config_of
+from apps.knowledge.retrieval.lexical import words_of
+from apps.knowledge.retrieval.ranking import Ranked
 
-FINDING = Exemption(
-    "search of the help centre",
-    "Under row-level security Postgres uses no index of words. The query names the workspace, and what it finds is read within it.",
-)
-AROUND = 80
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_START, _END = "\x02", "\x03"
+"""Postgres puts these around what was found: no text has them, and what stands between them can be escaped."""
+_WHOLE = f"StartSel={_START}, StopSel={_END}, HighlightAll=true"
+_PART = f"StartSel={_START}, StopSel={_END}, MaxWords=35, MinWords=15, ShortWord=2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +35,72 @@ class Found:
     passage: SafeString
 
 
-def find(actor: Actor | None, query: str, limit: int, among: ArticleQuerySet | None = None) -> list[Found]:
-    """Return the published articles that this actor may read and that hold every word of the query, or else some, the best first.
+def find(
+    actor: Actor | None, query: str, limit: int, among: ArticleQuerySet | None = None, language: str | None = None
+) -> list[Found]:
+    """Return the published articles that this actor may read and that answer the query, the best first.
 
-    ``among`` narrows them: for nobody in particular it says of which workspace.
+    ``among`` narrows them. Nobody in particular searches the workspace that was entered. Of the translations of one article the one in
+    ``language`` is found, and without one the best.
     """
-    articles = Article.objects.visible_to(actor).published() if among is None else among
-    words = _WORD.findall(query)[:10]
-    if not words:
+    workspace = getattr(actor, "workspace_id", None) or scopes.current_workspace()
+    if workspace is None or not words_of(query):
         return []
-    every = prefix_query(query)
-    with scopes.every_workspace(FINDING):
-        found = _ranked(articles, every, limit) or _ranked(articles, every.replace(" & ", " | "), limit)
-    return [Found(one, marked(one.title, words), marked(_passage(one, words), words)) for one in found]
+    articles = (
+        (Article.objects.visible_to(actor) if among is None else among).published().filter(workspace_id=workspace)
+    )
+    retrieved = evidence.retrieve(workspace, articles, query)
+    ranked = retrieved.relevant()[: 2 * limit]
+    rows = {row.pk: row for row in articles.defer("search", "body").filter(pk__in=[one.article for one in ranked])}
+    chosen = _in_language([one for one in ranked if one.article in rows], rows, language)[:limit]
+    return _marked(chosen, rows, retrieved.lexical.queries)
 
 
-def _ranked(articles: ArticleQuerySet, words: str, limit: int) -> Sequence[Article]:
-    query = SearchQuery(words, search_type="raw", config="simple")
-    ranked = articles.filter(search=query).annotate(rank=SearchRank(F("search"), query, normalization=2))
-    return list(ranked.defer("search").order_by("-rank", "-published_at", "pk")[:limit])
+def _in_language(ranked: Sequence[Ranked], rows: dict[UUID, Article], language: str | None) -> list[Ranked]:
+    """Keep one translation of each article, where the best of them stands."""
+    if language is None:
+        return list(ranked)
+    best: dict[UUID, Ranked] = {}
+    for one in ranked:
+        row = rows[one.article]
+        if row.translations not in best or (
+            row.language == language and rows[best[row.translations].article].language != language
+        ):
+            best[row.translations] = one
+    return list(best.values())
 
 
-def _passage(article: Article, words: Sequence[str]) -> str:
-    """Return the summary, or what stands around the first word that was found in the text."""
-    text = plain(article.body)
-    match = _pattern(words).search(text)
-    if match is None:
-        return article.summary or text[: 2 * AROUND]
-    start, end = max(0, match.start() - AROUND), match.end() + AROUND
-    cut = text[start:end]
-    if start:
-        cut = "…" + cut.partition(" ")[2]
-    return cut if end >= len(text) else cut.rpartition(" ")[0] + "…"
+def _marked(ranked: Sequence[Ranked], rows: Mapping[UUID, Article], queries: Mapping[str, str]) -> list[Found]:
+    """Have Postgres mark the words, whatever their endings. It would leave out what looks like a tag, so it gets none."""
+    if not ranked:
+        return []
+    configs = [config_of(rows[one.article].language) for one in ranked]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT wanted.nth, ts_headline(wanted.config::regconfig, wanted.title, wanted.query::tsquery, %s),
+              ts_headline(wanted.config::regconfig, replace(replace(chunk.text, '&', '&amp;'), '<', '&lt;'), wanted.query::tsquery, %s)
+            FROM unnest(%s::int[], %s::bigint[], %s::text[], %s::text[], %s::text[]) AS wanted (nth, chunk, config, query, title)
+            JOIN knowledge_chunk AS chunk ON chunk.id = wanted.chunk
+            """,
+            [
+                _WHOLE,
+                _PART,
+                list(range(len(ranked))),
+                [one.chunk for one in ranked],
+                configs,
+                [queries.get(config, "") for config in configs],
+                [html.escape(rows[one.article].title, quote=False) for one in ranked],
+            ],
+        )
+        texts = {nth: (title, passage) for nth, title, passage in cursor.fetchall()}
+    return [
+        Found(rows[one.article], _html(texts[nth][0]), _html(texts[nth][1]))
+        for nth, one in enumerate(ranked)
+        if nth in texts
+    ]
 
 
-def marked(text: str, words: Sequence[str]) -> SafeString:
-    """Return a text as HTML in which words that begin like these are marked."""
-    parts, position = [], 0
-    for match in _pattern(words).finditer(text):
-        parts += [escape(text[position : match.start()]), f"<mark>{escape(match.group())}</mark>"]
-        position = match.end()
-    return mark_safe("".join([*parts, escape(text[position:])]))  # noqa: S308 - every part is escaped
-
-
-def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    # The words are letters and digits alone: nothing of them is a pattern.
-    return re.compile(rf"\b(?:{'|'.join(map(re.escape, words))})\w*", re.IGNORECASE)
+def _html(text: str) -> SafeString:
+    marked = re.sub(f"{_START}([^{_END}]*){_END}", r"<mark>\1</mark>", str(escape(html.unescape(text))))
+    return mark_safe(marked.replace(_START, "").replace(_END, ""))  # noqa: S308 - escaped before it was marked

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from apps.knowledge import api, collection_views, help_views, views
+from apps.knowledge import api, collection_views, help_views, search_api, views
 
 api_v1 = [
     path("articles", api.Articles.as_view()),
@@ -16,6 +16,10 @@ api_v1 = [
     path("collections/<uuid:collection_id>", api.CollectionView.as_view()),
     path("collections/<uuid:collection_id>/place", api.CollectionPlace.as_view()),
     path("help-center", api.HelpCenterView.as_view()),
+    path("search/articles", search_api.Finding.as_view()),
+    path("search/gaps", search_api.Gaps.as_view()),
+    path("search/gaps/<uuid:gap_id>", search_api.GapView.as_view()),
+    path("search/embeddings", search_api.Embeddings.as_view()),
 ]
 
 pages = [

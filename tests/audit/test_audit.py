@@ -21,6 +21,7 @@ from apps.core.access import System
 from apps.core.models import Effect
 from apps.knowledge.collections import make_collection
 from apps.knowledge.models import Article, Collection, HelpCenter
+from apps.knowledge.retrieval.models import EmbeddingIndex
 from apps.visitors import erasure, identity
 from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
@@ -106,6 +107,7 @@ class Scene:
             "identity.mailed_codes_changed": self._take_mailed_codes,
             "identity.refused": self._refuse_proof,
             "identity.refusals_rose": self._refuse_many,
+            "embeddings.chosen": self._choose_embeddings,
             "identity.secret_created": self._make_secret,
             "identity.secret_shown": self._show_secret,
             "identity.secret_revoked": self._revoke_secret,
@@ -432,6 +434,11 @@ class Scene:
         assert link.status_code == 201
         assert callers.nobody().client.post(link.json()["url"]).status_code == 200
         return self.entry(self.owner.member, self.other, {"rows": 3, "files": 0})
+
+    def _choose_embeddings(self) -> Entry:
+        body = {"provider": "local", "model": "minilm"}
+        assert self.owner.put("/search/embeddings", body).status_code == 200
+        return self.entry(self.owner.member, EmbeddingIndex.objects.get(), body)
 
     def _make_secret(self) -> Entry:
         made = self.owner.post("/workspace/identity/secrets", {})

@@ -19,6 +19,7 @@ from apps.core.clock import now
 from apps.knowledge import actions, collections
 from apps.knowledge.actions import Text
 from apps.knowledge.help_center import ensure_help_center
+from apps.knowledge.retrieval.models import Gap
 from apps.visitors.models import VisitorSession
 from apps.workspaces import invitations, keys, tokens
 from apps.workspaces.models import ApiKey, Member, UserSession
@@ -83,6 +84,7 @@ class Scene:
         copy = owner.post(f"/visitors/{self.visitor.visitor.pk}/exports").json()
         self.export, link = copy["id"], copy["url"]
         self.erasure = owner.delete(f"/visitors/{factories.make_visitor(self.workspace).pk}").json()["id"]
+        self.gap = Gap.objects.create(workspace=self.workspace, words="giraffes").pk
         self.export_token = link.rstrip("/").rsplit("/", 1)[1]
         self._write()
         self.people = [
@@ -167,6 +169,7 @@ class Scene:
             "identity_id": self.identity.pk,
             "merge_id": self.merge,
             "secret_id": self.secret,
+            "gap_id": self.gap,
             "export_token": self.export_token,
             "export_id": self.export,
             "erasure_id": self.erasure,

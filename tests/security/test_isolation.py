@@ -17,6 +17,7 @@ from apps.core.database.roles import APP_ROLE, SYSTEM_ROLE
 from apps.core.isolation import catalogue, scopes
 from apps.core.isolation.scopes import Exemption
 from apps.knowledge.models import Asset
+from apps.knowledge.retrieval.models import Chunk, Embedding, EmbeddingIndex, Gap
 from apps.visitors import location
 from apps.visitors.models import Visitor
 from apps.workspaces import keys, seats
@@ -84,6 +85,7 @@ def filled(cell: Scene) -> Scene:
         )
         policy.change_policy(workspace, methods=["code"], sign_up="invited", domains=[], by=owner)
         publish(workspace, owner)
+        search(workspace)
         invitations.invite(f"guest-of-{workspace.pk}@guest.example", "agent", by=owner)
     chain.seal()
     factories_entry(cell)
@@ -106,6 +108,14 @@ def publish(workspace: Workspace, owner: Member) -> None:
     actions.save_text(article, actions.Text("How to return", "", "Anew"), base=1, by=key)
     feedback.answer(article, helpful=True, comment="", who=factories.make_visitor(workspace))
     feedback.answer(article, helpful=False, comment="Too short", who=feedback.new_browser())
+
+
+def search(workspace: Workspace) -> None:
+    """Leave what search keeps: a passage's embedding, and what wasn't found."""
+    chunk = Chunk.objects.filter(workspace=workspace).first()
+    index = EmbeddingIndex.objects.get(workspace=workspace)
+    Embedding.objects.create(workspace=workspace, index=index, chunk=chunk, dimensions=3, vector=[1, 0, 0])
+    Gap.objects.create(workspace=workspace, words="zebras")
 
 
 def identify(workspace: Workspace) -> None:

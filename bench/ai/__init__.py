@@ -1,0 +1,1 @@
+"""Measures answers: whether the right passages are found, on sets of real questions."""
