@@ -46,6 +46,7 @@ from apps.core.errors import Conflict
 from apps.core.limits import Charge
 from apps.core.live import NotVisible
 from apps.core.shapes import answer
+from apps.knowledge.snippets import variables
 from apps.visitors.models import Visitor
 from apps.workspaces.models import Member
 
@@ -121,6 +122,12 @@ def _spend_on_message(actor: Actor, conversation_id: object) -> None:
     limits.spend_all(*charges, Charge(limits.CONVERSATION_MESSAGES, conversation_id))
 
 
+def _must_be_filled_in(actor: Actor, body: str) -> None:
+    """Refuse a team's message in which a snippet's variable still stands. Visitors may write what they like."""
+    if actor.kind != "visitor" and (left := variables.unresolved(body)):
+        raise serializers.ValidationError({"body": [f"Nothing is known for {left[0]}. Write something in its place."]})
+
+
 def _answer_sent(item: StartedShape | OwnStartedShape | MessageShape, *, replayed: bool) -> Response:
     if replayed:
         return Response(item, status=200, headers={"Idempotent-Replay": "true"})
@@ -159,6 +166,7 @@ class Conversations(APIView):
         """Start a conversation with its first message. Sent twice with one client_id it is started once."""
         data = self.checked(StartInput)
         visitor = self._visitor(data.pop("visitor", None))
+        _must_be_filled_in(self.actor, data["body"])
         if self.actor.kind == "visitor" and not visitor.conversations.filter(client_id=data["client_id"]).exists():
             for limit in (limits.NEW_CONVERSATIONS_DAILY, limits.NEW_CONVERSATIONS):
                 limits.spend_once(limit, self.actor.pk, data["client_id"])
@@ -278,6 +286,8 @@ class Messages(ConversationScoped):
         data = self.checked(MessageInput)
         if self.actor.kind == "visitor" and (data["kind"] != Message.Kind.MESSAGE or "seen_seq" in data):
             raise serializers.ValidationError({"kind": ["There is no such field."]})
+        if data["kind"] == Message.Kind.MESSAGE:
+            _must_be_filled_in(self.actor, data["body"])
         _spend_on_message(self.actor, self.conversation.pk)
         try:
             sent = actions.send_message(self.conversation, by=self.actor, **data)

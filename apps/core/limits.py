@@ -146,6 +146,12 @@ ARTICLE_AUTHORS = 10
 COLLECTION_DEPTH = 6
 ASSET_BYTES = 5 * 1024 * 1024
 FEEDBACK_CHARACTERS = 1000
+SNIPPETS = 5000
+"""Of a workspace, with everybody's own: what Zendesk allows of macros."""
+SNIPPET_NAME_CHARACTERS = 100
+SNIPPET_CHARACTERS = 8000
+"""What its variables stand for makes it longer; filled in it must still fit into a message."""
+SNIPPETS_OFFERED = 20
 SESSION_LIFETIME_DEFAULT = 24 * 3600
 SESSION_LIFETIME_MIN = 3600
 SESSION_LIFETIME_MAX = 7 * 24 * 3600

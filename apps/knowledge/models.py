@@ -14,11 +14,12 @@ from apps.core import limits
 from apps.core.access import Actor
 from apps.core.ids import uuid7
 from apps.knowledge.retrieval.models import Chunk, Embedding, EmbeddingIndex, Gap, Word
+from apps.knowledge.snippets.models import Snippet, SnippetUse
 from apps.visitors.models import Visitor
 from apps.workspaces.models import ApiKey, Member, Workspace
 
-__all__ = ["Chunk", "Embedding", "EmbeddingIndex", "Gap", "Word"]
-"""What search keeps: Django finds it here, everybody else in ``retrieval.models``."""
+__all__ = ["Chunk", "Embedding", "EmbeddingIndex", "Gap", "Snippet", "SnippetUse", "Word"]
+"""What search and snippets keep: Django finds it here, everybody else in ``retrieval.models`` and ``snippets.models``."""
 
 LANGUAGE = RegexValidator(r"\A[a-z]{2,3}(-[A-Z][A-Za-z]{1,3})?\Z", "Write a language as its tag, such as en or pt-BR.")
 

@@ -1,6 +1,8 @@
 from django.urls import path
 
 from apps.knowledge import api, collection_views, help_views, search_api, views
+from apps.knowledge.snippets import api as snippets_api
+from apps.knowledge.snippets import views as snippets_views
 
 api_v1 = [
     path("articles", api.Articles.as_view()),
@@ -20,6 +22,11 @@ api_v1 = [
     path("search/gaps", search_api.Gaps.as_view()),
     path("search/gaps/<uuid:gap_id>", search_api.GapView.as_view()),
     path("search/embeddings", search_api.Embeddings.as_view()),
+    path("snippets", snippets_api.Snippets.as_view()),
+    path("snippets/preview", snippets_api.SnippetPreview.as_view()),
+    path("snippets/<uuid:snippet_id>", snippets_api.SnippetView.as_view()),
+    path("snippets/<uuid:snippet_id>/uses", snippets_api.SnippetUses.as_view()),
+    path("visitors/<uuid:visitor_id>/snippets", snippets_api.FilledSnippets.as_view()),
 ]
 
 pages = [
@@ -44,6 +51,9 @@ pages = [
         collection_views.DeletingCollection.as_view(),
         name="collection-delete",
     ),
+    path("settings/snippets/", snippets_views.Snippets.as_view(), name="settings-snippets"),
+    path("settings/snippets/new/", snippets_views.NewSnippet.as_view(), name="settings-snippet-new"),
+    path("settings/snippets/<uuid:snippet_id>/", snippets_views.SnippetPage.as_view(), name="settings-snippet"),
     path("settings/help-center/", views.HelpCenterPage.as_view(), name="settings-help-center"),
     path("help/<str:center>/", help_views.Home.as_view(), name="help"),
     path("help/<str:center>/search/", help_views.Search.as_view(), name="help-search"),

@@ -18,6 +18,7 @@ from apps.conversations import actions
 from apps.conversations.models import Attachment, Conversation, Message
 from apps.core import clock, files, limits
 from apps.core.access import Actor
+from apps.knowledge.snippets import actions as snippets
 from apps.visitors.actions import boot
 from apps.visitors.models import Visitor
 from apps.workspaces.actions import add_member, change_messenger, change_security, create_workspace
@@ -27,6 +28,46 @@ from opencom_project.demo import articles, pictures, times
 from opencom_project.demo.cast import PAGES, PASSWORD, PEOPLE, TEAM, Person
 from opencom_project.demo.script import Done, Scene, Spoken, scenes
 
+SNIPPETS = (
+    (
+        "Greeting",
+        "hi",
+        "Everyday",
+        "Hi {{ visitor.first_name | there }}, {{ agent.first_name }} from the workshop here. How can I help?",
+    ),
+    (
+        "Anything else?",
+        "else",
+        "Everyday",
+        "Is there anything else I can do for you, {{ visitor.first_name | friend }}? Otherwise enjoy the ride!",
+    ),
+    (
+        "Where is my order",
+        "order",
+        "Orders",
+        "Orders leave our workshop within **two working days**. As soon as the parcel is on its way you get a mail with its number.",
+    ),
+    (
+        "Returns",
+        "return",
+        "Orders",
+        "You can send anything back within 30 days, as long as it hasn't been ridden in the rain:\n\n"
+        "1. Put it back into its box.\n2. Write your order's number on it.\n3. Hand it in at any post office.",
+    ),
+    (
+        "Choose a frame size",
+        "size",
+        "Advice",
+        "Tell me your inseam in centimetres: floor to crotch, without shoes. Times 0.66 is your frame on the road, times 0.58 off it.",
+    ),
+    (
+        "Book a service",
+        "service",
+        "Workshop",
+        "A service takes two days. Which day next week suits you?",
+    ),
+)
+"""Name, shortcut, folder and text of what the team shares."""
 LATELY = timedelta(minutes=30)
 """Whoever wrote within this has the shop's page still open."""
 
@@ -38,6 +79,8 @@ def make() -> Workspace:
     workspace = team["a"].workspace
     articles.write(team)
     people = {person.handle: _visitor(workspace, person) for person in PEOPLE}
+    for name, shortcut, folder, body in SNIPPETS:
+        snippets.make(shared=True, by=team["a"], name=name, shortcut=shortcut, folder=folder, body=body)
     now = clock.now()
     for number, scene in enumerate(reversed(scenes())):
         _play(scene, people[scene.person], team, now, random.Random(number))

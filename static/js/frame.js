@@ -36,6 +36,9 @@ offer(
 
 document.querySelector("[data-key-of=palette]").textContent = written("mod+k").join(isMac ? "" : "+");
 
+// On a phone the settings' pages stand in a row that is wider than the screen.
+document.querySelector(".settings__nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 function showChoices() {
   for (const item of document.querySelectorAll("#account [data-theme-choice]")) {
     item.setAttribute("aria-checked", String(item.dataset.themeChoice === theme()));

@@ -3,7 +3,9 @@ import { call, uuid } from "./api.js";
 import { isMac } from "./commands.js";
 import { live } from "./live.js";
 import { outbox } from "./outbox.js";
+import { SnippetPicker } from "./snippet-picker.js";
 import { Uploads } from "./uploads.js";
+import { firstVariable } from "./variables.js";
 
 const DRAFT_MS = 800;
 const TYPING_MS = 3000;
@@ -16,6 +18,7 @@ class MessageComposer extends HTMLElement {
     this.status = this.querySelector("[data-composer-error]");
     this.bodies = { message: this.dataset.reply, note: this.dataset.note };
     this.uploads = new Uploads(this.querySelector(".composer__files"), () => this.refresh());
+    this.snippets = new SnippetPicker(this.field, this.querySelector(".picker"), this.dataset.visitor, () => this.typed());
     this.field.addEventListener("input", () => this.typed());
     this.field.addEventListener("blur", () => this.stopTyping());
     this.field.addEventListener("paste", (event) => this.take(event.clipboardData.files, event));
@@ -125,6 +128,7 @@ class MessageComposer extends HTMLElement {
     if (this.uploads.isBusy) return this.complain("A file is still on its way.");
     if (this.uploads.hasFailed) return this.complain("A file couldn't be uploaded. Remove it, or attach it again.");
     if (!body && !this.uploads.ready.length) return;
+    if (this.kind === "message" && firstVariable(body)) return this.askToFillIn();
     const attachments = this.uploads.ready.map(({ id, name, size }) => ({ id, name, size }));
     outbox.add({ client_id: uuid(), conversation: this.conversation, kind: this.kind, body, attachments, seen_seq: seen });
     this.field.value = "";
@@ -136,6 +140,13 @@ class MessageComposer extends HTMLElement {
     this.complain("");
     this.refresh();
     this.focusField();
+  }
+
+  askToFillIn() {
+    const { text, start, end } = firstVariable(this.field.value);
+    this.complain(`Nothing is known for ${text}. Write something in its place.`);
+    this.field.focus();
+    this.field.setSelectionRange(start, end);
   }
 
   /** Take back a message that wasn't sent, to be changed. */

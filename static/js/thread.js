@@ -20,6 +20,7 @@ offer(
   { id: "reply", title: "Reply", group: "Conversation", keys: ["r", "alt+l"], when: canWrite, run: () => write("message") },
   { id: "note", title: "Write a note", group: "Conversation", keys: ["n", "alt+p"], when: canWrite, run: () => write("note") },
   { id: "attach", title: "Attach files", group: "Conversation", keys: ["mod+alt+a"], when: canWrite, run: () => composer().querySelector("[type=file]").click() },
+  { id: "snippets", title: "Insert a snippet", group: "Conversation", keys: ["mod+alt+s"], when: canWrite, run: () => composer().snippets.open() },
   { id: "send", title: "Send", group: "Conversation", keys: ["mod+enter"], when: canWrite, run: () => composer().send(log().read) },
 );
 

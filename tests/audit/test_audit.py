@@ -22,6 +22,7 @@ from apps.core.models import Effect
 from apps.knowledge.collections import make_collection
 from apps.knowledge.models import Article, Collection, HelpCenter
 from apps.knowledge.retrieval.models import EmbeddingIndex
+from apps.knowledge.snippets.models import Snippet
 from apps.visitors import erasure, identity
 from apps.visitors.models import IdentitySecret, Merge
 from apps.workspaces import actions, invitations, passwords, sign_up
@@ -83,6 +84,9 @@ class Scene:
             "member.token_reused": self._reuse,
             "access.refused": self._be_refused,
             "key.made": self._make_key,
+            "snippet.created": self._make_snippet,
+            "snippet.changed": self._change_snippet,
+            "snippet.deleted": self._delete_snippet,
             "key.revoked": self._revoke_key,
             "ownership.offered": self._offer,
             "ownership.withdrawn": self._withdraw,
@@ -439,6 +443,24 @@ class Scene:
         body = {"provider": "local", "model": "minilm"}
         assert self.owner.put("/search/embeddings", body).status_code == 200
         return self.entry(self.owner.member, EmbeddingIndex.objects.get(), body)
+
+    def _make_snippet(self) -> Entry:
+        made = self.owner.post("/snippets", {"name": "Greeting", "body": "CANARY of a text"})
+        assert made.status_code == 201
+        self.snippet = Snippet.objects.get(pk=made.json()["id"])
+        return self.entry(self.owner.member, self.snippet, {})
+
+    def _change_snippet(self) -> Entry:
+        self._make_snippet()
+        assert (
+            self.owner.patch(f"/snippets/{self.snippet.pk}", {"body": "CANARY", "folder": "Start"}).status_code == 200
+        )
+        return self.entry(self.owner.member, self.snippet, {"changed": "folder, body"})
+
+    def _delete_snippet(self) -> Entry:
+        self._make_snippet()
+        assert self.owner.delete(f"/snippets/{self.snippet.pk}").status_code == 204
+        return self.entry(self.owner.member, self.snippet, {})
 
     def _make_secret(self) -> Entry:
         made = self.owner.post("/workspace/identity/secrets", {})

@@ -87,6 +87,7 @@ class Scene:
         self.gap = Gap.objects.create(workspace=self.workspace, words="giraffes").pk
         self.export_token = link.rstrip("/").rsplit("/", 1)[1]
         self._write()
+        self.snippet = owner.post("/snippets", {"name": "Greeting", "body": "Hello"}).json()["id"]
         self.people = [
             Person("nobody", callers.nobody(), "nobody"),
             Person("signed out", _signed_out(self), "nobody"),
@@ -178,6 +179,7 @@ class Scene:
             "collection_id": self.collection.pk,
             "asset_id": self.asset.pk,
             "center": "shop",
+            "snippet_id": self.snippet,
             "view": "open",
             "slug": "gravel",
             "token": token,

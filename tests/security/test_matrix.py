@@ -331,6 +331,13 @@ RIGHT: Mapping[tuple[str, str], Right] = {
         201, form=True, body=lambda scene, person: {"file": named(PICTURE, "b.png")}
     ),
     ("DELETE", "/api/v1/widget/visitor"): Right(204),
+    ("POST", "/api/v1/snippets"): Right(201, always(name="Welcome", body="Hello", shared=False)),
+    ("PATCH", "/api/v1/snippets/<uuid:snippet_id>"): Right(body=always(name="Welcome")),
+    ("DELETE", "/api/v1/snippets/<uuid:snippet_id>"): Right(204),
+    ("POST", "/api/v1/snippets/<uuid:snippet_id>/uses"): Right(204),
+    ("POST", "/api/v1/snippets/preview"): Right(body=always(body="Hello")),
+    ("POST", "/settings/snippets/new/"): Right(422, form=True),
+    ("POST", "/settings/snippets/<uuid:snippet_id>/"): Right(422, form=True),
     ("DELETE", "/api/v1/visitors/<uuid:visitor_id>"): Right(),
     ("PUT", "/api/v1/visitors/<uuid:visitor_id>/block"): Right(),
     ("DELETE", "/api/v1/visitors/<uuid:visitor_id>/block"): Right(),
