@@ -28,7 +28,7 @@ class Provider:
 
     def __init__(self, port: int = 0) -> None:
         self._port = port
-        self.keys: list[RSAKey | ECKey] = [RSAKey.generate_key(2048, {"kid": "first", "use": "sig"}, private=True)]
+        self.keys: list[RSAKey | ECKey] = [_new_key()]
         self.algorithm = "RS256"
         self.person: dict[str, Any] = {
             "sub": "248289761001",
@@ -79,7 +79,7 @@ class Provider:
 
     def turn_keys(self) -> None:
         """Sign with a new key from now on, and forget the former."""
-        self.keys = [RSAKey.generate_key(2048, {"kid": secrets.token_hex(4), "use": "sig"}, private=True)]
+        self.keys = [_new_key()]
 
     def authorize(self, url: str) -> str:
         """Do what a browser does that is sent here: the person signs in. Returns where they are sent back to."""
@@ -164,6 +164,10 @@ class Provider:
 
     def _sign(self, claims: dict[str, Any]) -> str:
         return signed(claims, self.keys[0], self.algorithm)
+
+
+def _new_key() -> RSAKey:
+    return RSAKey.generate_key(2048, {"kid": secrets.token_hex(4), "use": "sig"}, private=True)
 
 
 def signed(claims: dict[str, Any], key: Key, algorithm: str, **header: Any) -> str:

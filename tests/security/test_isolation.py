@@ -95,6 +95,7 @@ def filled(cell: Scene) -> Scene:
 def publish(workspace: Workspace, owner: Member) -> None:
     """Leave what the knowledge base keeps: a collection that has moved, an article with another slug, a picture, and what two readers said."""
     from apps.knowledge import actions, collections, feedback
+    from apps.knowledge.snippets import actions as snippets
 
     outer = collections.make_collection(workspace.pk, "Orders", by=owner)
     inner = collections.make_collection(workspace.pk, "Returns", by=owner, parent=outer)
@@ -106,6 +107,7 @@ def publish(workspace: Workspace, owner: Member) -> None:
     actions.change_article(article, {"slug": "returning"}, by=owner)
     key, _ = keys.make("Importer", ["audit.read"], by=owner)
     actions.save_text(article, actions.Text("How to return", "", "Anew"), base=1, by=key)
+    snippets.note_use(snippets.make(shared=True, by=owner, name="Greeting", body="Hello"), by=owner)
     feedback.answer(article, helpful=True, comment="", who=factories.make_visitor(workspace))
     feedback.answer(article, helpful=False, comment="Too short", who=feedback.new_browser())
 
