@@ -217,6 +217,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "DISABLE_ERRORS_AND_WARNINGS": True,
     "AUTHENTICATION_WHITELIST": [],
+    "ENUM_NAME_OVERRIDES": {
+        "ArticleStatusEnum": "apps.knowledge.models.Article.Status",
+        "ConversationStatusEnum": "apps.conversations.models.Conversation.Status",
+    },
 }
 
 # Files

@@ -85,7 +85,7 @@ class NewArticleInput(TextInput):
 
 class SaveInput(TextInput):
     base = serializers.IntegerField(min_value=1, help_text="The version that this text was made from.")
-    kind = serializers.ChoiceField(["saved", "autosaved"], required=False, default="saved")
+    saving = serializers.ChoiceField(["saved", "autosaved"], required=False, default="saved")
 
 
 class ArticleInput(Input):
@@ -100,7 +100,7 @@ class ArticleInput(Input):
     authors = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=limits.ARTICLE_AUTHORS)
 
 
-class StatusInput(Input):
+class ArticleStatusInput(Input):
     status = serializers.ChoiceField(Article.Status.choices)
     publish_at = serializers.DateTimeField(required=False, allow_null=True)
 
@@ -170,7 +170,7 @@ class KnowledgeView(APIView):
 class Articles(KnowledgeView):
     """The articles of a workspace."""
 
-    @extend_schema(parameters=[ArticlesInput], responses=answer(ArticlesShape))
+    @extend_schema(operation_id="articles_list", parameters=[ArticlesInput], responses=answer(ArticlesShape))
     @allow(member="articles.read", key="articles.read")
     def get(self, request: Request) -> Response:
         """List articles, changed last first; without a status those that aren't archived."""
@@ -257,7 +257,7 @@ class ArticleText(KnowledgeView):
         said = self.checked(SaveInput)
         try:
             version = actions.save_text(
-                self.article(article_id), _text(said), base=said["base"], by=self.actor, kind=said["kind"]
+                self.article(article_id), _text(said), base=said["base"], by=self.actor, kind=said["saving"]
             )
         except NotNewest as error:
             raise Conflict(
@@ -269,11 +269,11 @@ class ArticleText(KnowledgeView):
 class ArticleStatus(KnowledgeView):
     """Whether readers see an article."""
 
-    @extend_schema(request=StatusInput, responses=answer(ArticleShape))
+    @extend_schema(request=ArticleStatusInput, responses=answer(ArticleShape))
     @allow(member="articles.publish", key="articles.publish")
     def put(self, request: Request, article_id: UUID) -> Response:
         """Publish the newest version now or at a time, take an article back, or archive it."""
-        article, said = self.article(article_id), self.checked(StatusInput)
+        article, said = self.article(article_id), self.checked(ArticleStatusInput)
         at: Any = said.get("publish_at")
         if (said["status"] == Article.Status.SCHEDULED) != (at is not None):
             raise serializers.ValidationError(
@@ -390,7 +390,7 @@ class CollectionPlace(CollectionScoped):
         return Response(self.placed(placed))
 
 
-class UploadInput(serializers.Serializer[Any]):
+class AssetInput(serializers.Serializer[Any]):
     file = serializers.FileField()
 
 
@@ -405,7 +405,7 @@ class Assets(KnowledgeView):
             raise TooLarge("A file of an article may have at most 5 MiB.")
         super().initial(request, *args, **kwargs)
 
-    @extend_schema(parameters=[PageInput], responses=answer(AssetsShape))
+    @extend_schema(operation_id="articles_assets_list", parameters=[PageInput], responses=answer(AssetsShape))
     @allow(member="articles.read", key="articles.read")
     def get(self, request: Request) -> Response:
         """List pictures and files, the newest first."""
@@ -414,7 +414,7 @@ class Assets(KnowledgeView):
         found, following = newest_first(rows, "created_at", asked.get("cursor", ""), asked["limit"])
         return Response({"items": [asset_item(one) for one in found], "next_cursor": following})
 
-    @extend_schema(request={"multipart/form-data": UploadInput}, responses={201: answer(AssetShape)})
+    @extend_schema(request={"multipart/form-data": AssetInput}, responses={201: answer(AssetShape)})
     @allow(member="articles.create")
     def post(self, request: Request) -> Response:
         """Upload a picture or file for articles."""

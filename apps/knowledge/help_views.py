@@ -91,8 +91,8 @@ class HelpPage(Page):
         return self.kept(response)
 
     def kept(self, response: HttpResponse) -> HttpResponse:
-        """Let browsers keep an answer as long as they ask whether it is still right; proxies too, where it is for everybody."""
-        response.headers["Cache-Control"] = "private, no-cache" if self.reader else "public, no-cache"
+        """Let browsers keep an answer as long as they ask whether it is still right; what a member is shown is kept by nobody."""
+        response.headers["Cache-Control"] = "no-store" if self.reader else "public, no-cache"
         if response.status_code != 200:
             return response
         etag = quote_etag(hashlib.sha256(response.content).hexdigest()[:32])

@@ -43,7 +43,7 @@ class KnowledgePage(Page):
         """Return all collections, each before those within it."""
         return [node for top in self.tops() for node in top.walk()]
 
-    def head(self, article: Article) -> ArticleVersion:
+    def newest_of(self, article: Article) -> ArticleVersion:
         """Return an article's newest version."""
         versions = ArticleVersion.objects.visible_to(self.actor).select_related("member__user", "key")
         return versions.get(article=article, number=article.head)

@@ -123,7 +123,7 @@ class ArticleScoped(KnowledgePage):
         saved: str = "",
     ) -> HttpResponse:
         """Render the article's editor, with what couldn't be saved where something couldn't."""
-        newest = self.head(article)
+        newest = self.newest_of(article)
         written = text_of(newest)
         shown = {"title": written.title, "summary": written.summary, "body": written.body, "base": newest.number}
         members = list(Member.objects.visible_to(self.actor).select_related("user").order_by("created_at")[:100])
@@ -237,7 +237,7 @@ class Translating(ArticleScoped):
         try:
             made = actions.make_article(
                 self.actor.workspace_id,
-                text_of(self.head(article)),
+                text_of(self.newest_of(article)),
                 by=self.actor,
                 language=language,
                 translation_of=article,

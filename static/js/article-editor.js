@@ -27,12 +27,12 @@ function text() {
 
 const isChanged = () => JSON.stringify(text()) !== kept;
 
-async function save(kind) {
+async function save(how) {
   await saving;
   if (isStopped || !isChanged() || !title.value.trim()) return;
   const sent = text();
   said.textContent = "Saving…";
-  saving = call("PUT", `${address}/text`, { ...sent, base: Number(base.value), kind }).then(
+  saving = call("PUT", `${address}/text`, { ...sent, base: Number(base.value), saving: how }).then(
     (answer) => {
       base.value = answer.version;
       kept = JSON.stringify(sent);

@@ -79,10 +79,10 @@ def test_when_two_edit_the_second_is_told_and_neither_text_is_lost(owner: Signed
 def test_what_is_saved_while_writing_is_one_version_until_somebody_has_seen_it(owner: SignedIn) -> None:
     made = write(owner, body="A")
     for body in ("AB", "ABC"):
-        made["version"] = save(owner, made, body, kind="autosaved").json()["version"]
+        made["version"] = save(owner, made, body, saving="autosaved").json()["version"]
     assert [one.body for one in ArticleVersion.objects.order_by("number")] == ["A", "ABC"]
     publish(owner, made)
-    save(owner, made, "ABCD", kind="autosaved")
+    save(owner, made, "ABCD", saving="autosaved")
     assert [one.body for one in ArticleVersion.objects.order_by("number")] == ["A", "ABC", "ABCD"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -33,13 +32,7 @@ def scene(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytes
 
 
 @pytest.fixture
-def cell(scene: Scene, django_db_blocker: Any) -> Iterator[Scene]:
+def cell(scene: Scene) -> Iterator[Scene]:
     """The scene, for one test: what it writes is undone, also in the people's browsers."""
-    from django.db import transaction
-
-    cookies = {person.name: copy.deepcopy(person.caller.client.cookies) for person in scene.people}
-    with django_db_blocker.unblock(), transaction.atomic():
+    with scene.undone():
         yield scene
-        transaction.set_rollback(True)
-    for person in scene.people:
-        person.caller.client.cookies = cookies[person.name]

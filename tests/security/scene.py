@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import copy
 import io
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import transaction
 from django.test import Client
 from joserfc import jwt
 
@@ -148,6 +152,18 @@ class Scene:
             Person("an access token for others", callers.App(member, _signed(session, aud="another")), "ended"),
             Person("a forged access token", callers.App(member, _signed(session, secret="x" * 50)), "ended"),
         ]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Undo what is written inside, also in the people's browsers."""
+        cookies = {person.name: copy.deepcopy(person.caller.client.cookies) for person in self.people}
+        try:
+            with transaction.atomic():
+                yield
+                transaction.set_rollback(True)
+        finally:
+            for person in self.people:
+                person.caller.client.cookies = cookies[person.name]
 
     def person(self, name: str) -> Person:
         return next(person for person in self.people if person.name == name)

@@ -96,6 +96,8 @@ def test_no_answer_to_somebody_is_kept_by_anything_in_between(cell: Scene, endpo
     response = call(endpoint, cell.person("owner"), cell, cell.ids)
     if endpoint.name.startswith("/files/") or endpoint.name.startswith("/attachments/"):
         assert response.headers["Cache-Control"] == "private, max-age=300"
+    elif endpoint.name.startswith("/help/") and "/files/" in endpoint.name:
+        assert response.headers["Cache-Control"] == "public, max-age=300", "it is everybody's"
     elif response.status_code < 300:
         assert response.headers["Cache-Control"] == "no-store"
 

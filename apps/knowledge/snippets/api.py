@@ -21,8 +21,8 @@ from apps.knowledge.snippets.models import Snippet
 from apps.knowledge.snippets.shapes import (
     FilledShape,
     FilledSnippetsShape,
-    PreviewShape,
     ReadingShape,
+    SnippetPreviewShape,
     SnippetShape,
     SnippetsShape,
 )
@@ -184,7 +184,7 @@ class SnippetUses(SnippetScoped):
         return Response(status=204)
 
 
-class PreviewInput(Input):
+class SnippetPreviewInput(Input):
     body = serializers.CharField(max_length=limits.SNIPPET_CHARACTERS, trim_whitespace=False, allow_blank=True)
 
 
@@ -193,11 +193,11 @@ class SnippetPreview(APIView):
 
     actor: Member
 
-    @extend_schema(request=PreviewInput, responses=answer(PreviewShape))
+    @extend_schema(request=SnippetPreviewInput, responses=answer(SnippetPreviewShape))
     @allow(member="conversations.reply")
     def post(self, request: Request) -> Response:
         """Fill the text in for the visitor who was here last, and for one of whom nothing is known. Nothing is kept."""
-        body = SnippetInput().validate_body(self.checked(PreviewInput)["body"])
+        body = SnippetInput().validate_body(self.checked(SnippetPreviewInput)["body"])
         ours = variables.values_of(self.actor)
         known = Visitor.objects.visible_to(self.actor).exclude(name="").order_by("-last_seen_at").first()
         return Response(

@@ -52,7 +52,7 @@ class ReadingShape(TypedDict):
     unresolved: list[str]
 
 
-class PreviewShape(TypedDict):
+class SnippetPreviewShape(TypedDict):
     """A text as two people would read it."""
 
     unknown: ReadingShape
