@@ -90,7 +90,7 @@ def test_every_part_is_pytest_or_a_program_that_exists() -> None:
 def test_every_target_of_the_makefile_runs_something_that_exists() -> None:
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = re.findall(r"^([a-z]+):.*## ", text, flags=re.MULTILINE)
-    assert targets == ["help", "up", "test", "lint", "types", "docs", "bench", "chaos", "screenshots"]
+    assert targets == ["help", "up", "test", "lint", "types", "docs", "bench", "evaluate", "chaos", "screenshots"]
     for module in re.findall(r"-m ([\w.]+)", text):
         assert importlib.util.find_spec(module), module
     for command in re.findall(r"manage\.py (\w+)", text):
