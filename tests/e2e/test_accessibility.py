@@ -154,7 +154,7 @@ def test_every_other_page(crowd: Crowd, scheme: str) -> None:
     owner.may_complain = True  # the browser writes refused forms to its console
     page.goto("/settings/security/")
     page.get_by_label("Pages that may show the messenger").fill("not an origin")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_role("alert")).to_be_visible()
     assert_accessible(page, "a form with errors")
     page.context.clear_cookies()

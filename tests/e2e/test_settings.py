@@ -20,7 +20,7 @@ def test_a_changed_messenger_shows_in_one_that_is_open_without_a_reload(crowd: C
     page.locator("[name=primary_color]").fill("#14532d")
     page.locator("[name=background_color]").fill("#14532d")
     page.get_by_label("Left", exact=True).check()
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     expect(page.locator("[name=background_color]")).to_have_value("#14532d")
     expect(messenger.panel.get_by_role("heading", name="Welcome to the workshop")).to_be_visible()
@@ -71,7 +71,7 @@ def test_an_origin_that_is_added_lets_the_messenger_in(crowd: Crowd) -> None:
     owner = crowd.owner()
     owner.page.goto("/settings/security/")
     owner.page.get_by_label("Pages that may show the messenger").fill(f"https://shop.example\n{crowd.site.origin}")
-    owner.page.get_by_role("button", name="Save").click()
+    owner.page.get_by_role("button", name="Save", exact=True).click()
     expect(owner.page.get_by_text("Saved", exact=True)).to_be_visible()
     expect(visitor.visit(address).launcher).to_be_visible()
 
