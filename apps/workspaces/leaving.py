@@ -70,7 +70,7 @@ class Leave(Page):
         return redirect("sign-in")
 
 
-@fill("settings.profile")
+@fill("settings.profile.end")
 def offer_to_leave(actor: Actor) -> tuple[str, dict[str, Any]] | None:
     """Offer the way out of the workspace on the profile's page."""
     return ("workspaces/leave_offer.html", {}) if isinstance(actor, Member) else None
