@@ -67,7 +67,7 @@ FRAME_BYTES = 64 * 1024
 FRAMES_PER_10_SECONDS = 60
 SUBSCRIPTIONS = 200
 RESUMES_PER_MINUTE = 10
-"""How often one socket may ask for the rest of one and the same list: a client that keeps missing something is in a loop."""
+"""How often one socket may ask for the rest of one subscription: a client that keeps missing something is in a loop."""
 SOCKET_BUFFER_BYTES = 1024 * 1024
 """What a client may lag behind before its socket is closed with 4008."""
 OUTBOUND_CONNECT_SECONDS = 5.0

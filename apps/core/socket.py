@@ -188,20 +188,20 @@ def _sub(centre: Hub, socket: Socket, frame: Sub) -> None:
             socket.send(frames.error("invalid", "This query is answered as data only.", frame.id))
             return
         if frame.since is not None:
-            _count_resume(socket, frame.query, frame.params)
+            _count_resume(socket, frame.id)
         centre.subscribe(socket, frame.id, query, params, frame.since, frame.form == "html")
 
 
-def _count_resume(socket: Socket, query: str, params: dict[str, Any] | None) -> None:
-    """Count that this socket asks for the rest of a list, by the minute and for each list by itself: agents go through many."""
+def _count_resume(socket: Socket, subscription: str) -> None:
+    """Count that this socket asks again for the rest of what it subscribed to, by the minute and the subscription: whoever comes back asks
+    for the rest of everything at once, and only a client in a loop asks for the rest of one thing again and again."""
     now = time.monotonic()
     if now - socket.resumes_since > 60:
         socket.resumes_since, socket.resumes = now, None
     if socket.resumes is None:
         socket.resumes = {}
-    asked = f"{query} {msgspec.json.encode(params, order='deterministic').decode()}"
-    socket.resumes[asked] = socket.resumes.get(asked, 0) + 1
-    if settings.LIMITS_ENFORCED and socket.resumes[asked] > limits.RESUMES_PER_MINUTE:
+    socket.resumes[subscription] = socket.resumes.get(subscription, 0) + 1
+    if settings.LIMITS_ENFORCED and socket.resumes[subscription] > limits.RESUMES_PER_MINUTE:
         raise Refused(4429)
 
 

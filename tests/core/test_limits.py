@@ -683,7 +683,12 @@ class TestSockets:
             for conversation in (first, second):
                 socket.sub(f"{conversation.pk}", "messages.list", "0", conversation=conversation.pk)
         assert not [frame for frame in socket.settle() if frame["type"] == "error"], "each list is counted by itself"
-        socket.sub("again", "messages.list", "0", conversation=first.pk)
+        for copy in range(limits.RESUMES_PER_MINUTE + 1):
+            socket.sub(f"copy {copy}", "messages.list", "0", conversation=first.pk)
+        assert not [frame for frame in socket.settle() if frame["type"] == "error"], (
+            "who comes back asks for all at once"
+        )
+        socket.sub(f"{first.pk}", "messages.list", "0", conversation=first.pk)
         assert socket.closed() == 4429
         assert live.socket_of(visitor).settle() == [], "on another socket it goes on"
 
